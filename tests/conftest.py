@@ -1,0 +1,99 @@
+"""Fixtures for all tests: one sandbox, clients in both colours behind one face, photographs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+import pytest
+
+from unified_train import AsyncClient, Client, Dataset, Polling, Retry
+from unified_train.sandbox import Sandbox
+
+CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
+VENDORS = ("scenario", "alibaba", "novita")
+QUICK = {"polling": Polling(first=0.01, share=0.05, longest=0.1), "retry": Retry(attempts=3, first=0.01, longest=0.1)}
+
+
+class Blocking:
+    """An `AsyncClient` that is called as if it were a `Client`, so that one test speaks to both."""
+
+    def __init__(self, portal: anyio.from_thread.BlockingPortal, make: Callable[[], AsyncClient]) -> None:
+        self._portal = portal
+        self.inner = portal.call(_awaited(make))
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.inner, name)
+        if inspect.iscoroutinefunction(value):
+            return lambda *args, **kwargs: self._portal.call(lambda: value(*args, **kwargs))
+        if name == "watch":
+            return lambda *args, **kwargs: self._iterated(value(*args, **kwargs))
+        return value
+
+    def _iterated(self, values: AsyncIterator[Any]) -> Iterator[Any]:
+        while (item := self._portal.call(_next, values)) is not _END:
+            yield item
+
+
+_END = object()
+
+
+def _awaited(make: Callable[[], AsyncClient]) -> Callable[[], Any]:
+    async def made() -> AsyncClient:
+        return make()
+
+    return made
+
+
+async def _next(values: AsyncIterator[Any]) -> Any:
+    async for item in values:
+        return item
+    return _END
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=12_000) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox without a past, which the environment points at; a training takes a tenth of a second."""
+    running_sandbox.reset()
+    running_sandbox.world.clock.set_speed(12_000)
+    for name, value in running_sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    return running_sandbox
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def connect(colour: str) -> Iterator[Callable[..., Any]]:
+    """Make a client of the colour under test; it is closed at the end."""
+    with ExitStack() as stack:
+        portal = stack.enter_context(anyio.from_thread.start_blocking_portal()) if colour == "async" else None
+
+        def made(*providers: Any, **options: Any) -> Any:
+            options = {**QUICK, **options}
+            if portal is None:
+                return stack.enter_context(Client(*providers, **options))
+            client = Blocking(portal, lambda: AsyncClient(*providers, **options))
+            stack.callback(client.close)
+            return client
+
+        yield made
+
+
+@pytest.fixture(scope="session")
+def photos() -> Dataset:
+    return Dataset.from_folder(CHELSEA, trigger="ohwx", class_word="cat")
+

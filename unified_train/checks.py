@@ -1,0 +1,169 @@
+"""Everything that can be known to be wrong before the first request, and what a vendor's limits make of a request."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from unified_train.dataset import UploadedImage
+from unified_train.errors import DatasetError, InvalidOptions, UnifiedTrainWarning, UnsupportedCapability
+from unified_train.models import SUBJECT, GenerationRequest, TrainingRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from unified_train.images import Image
+    from unified_train.models import TrainedModel
+    from unified_train.provider import AnyProvider, Range
+
+OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
+"""What to do with a neutral option that a vendor can't honour; whichever it is, the job's notes tell."""
+
+TRAINING_OPTIONS = ("base_model", "steps", "learning_rate", "rank", "resolution", "seed")
+GENERATION_OPTIONS = ("negative_prompt", "width", "height", "seed", "steps", "guidance")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that the vendor should take: the request as it will be sent, its options, and what to tell."""
+
+    request: TrainingRequest
+    options: Any
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that the vendor should take."""
+
+    request: GenerationRequest
+    options: Any
+    notes: tuple[str, ...]
+
+
+def check_training(provider: AnyProvider, request: TrainingRequest, on_unsupported: OnUnsupported) -> Training:
+    """Fit a training request to a vendor.
+
+    Raises:
+        UnsupportedCapability: The vendor can't do it.
+        InvalidOptions: A value is outside the vendor's range, or a vendor-only option is wrong.
+        DatasetError: An image, or their number, breaks the vendor's rules.
+    """
+    abilities = provider.capabilities.training
+    if request.kind not in abilities.kinds:
+        raise UnsupportedCapability(f"{provider.title} trains no {request.kind}, only {', '.join(abilities.kinds)}")
+    _check_images(provider, request)
+    values, notes = _fitted(provider, request, TRAINING_OPTIONS, abilities.options, on_unsupported)
+    if values.get("base_model") is None and abilities.default_base_model:
+        values["base_model"] = abilities.default_base_model
+    if not abilities.captions and any(image.caption for image in request.dataset.images):
+        notes.append(f"{provider.title} uses no captions; they are not sent")
+    options = provider.TrainingOptions(**request.extra.get(provider.slug, {}))
+    fitted = request.model_copy(update=values)
+    provider.check_training(fitted, options)
+    return Training(fitted, options, tuple(notes))
+
+
+def _check_images(provider: AnyProvider, request: TrainingRequest) -> None:
+    rules, count = provider.capabilities.images, len(request.dataset.images)
+    if count < rules.minimum:
+        raise DatasetError(f"{count} images; {provider.title} needs at least {rules.minimum}")
+    if rules.maximum is not None and count > rules.maximum:
+        raise DatasetError(f"{count} images; {provider.title} takes at most {rules.maximum}; leave some out")
+    for image in request.dataset.images:
+        check_image(provider, image)
+
+
+def check_image(provider: AnyProvider, image: Image | UploadedImage) -> None:
+    """Raise if the vendor won't take an image, or if it was uploaded to another one."""
+    if not isinstance(image, UploadedImage):
+        provider.check_image(image)
+    elif image.provider != provider.slug:
+        raise InvalidOptions(f"{image.name} was uploaded to {image.provider}; upload it to {provider.slug} too")
+
+
+def check_uploaded(provider: AnyProvider, request: TrainingRequest) -> None:
+    """Raise if an image must be uploaded first."""
+    if provider.capabilities.training.inline_images:
+        return
+    waiting = [image.name for image in request.dataset.images if not isinstance(image, UploadedImage)]
+    if waiting:
+        raise DatasetError(
+            f"{waiting[0]}: not uploaded yet; use `train`, which uploads first, or upload_image each before"
+        )
+
+
+def check_generation(
+    provider: AnyProvider, model: TrainedModel, request: GenerationRequest, on_unsupported: OnUnsupported
+) -> Generation:
+    """Fit a generation request to a vendor, and put the trained thing's words into its prompt.
+
+    Raises:
+        InvalidOptions: A value is outside the vendor's range, a vendor-only option is wrong, or the prompt is too long.
+        UnsupportedCapability: An option can't be honoured and `on_unsupported` is `error`.
+    """
+    abilities = provider.capabilities.generation
+    values, notes = _fitted(provider, request, GENERATION_OPTIONS, abilities.options, on_unsupported)
+    values["prompt"] = prompt = _with_subject(provider, model, request.prompt)
+    if abilities.max_prompt is not None and len(prompt) > abilities.max_prompt:
+        raise InvalidOptions(
+            f"prompt: {len(prompt)} characters; {provider.title} takes at most {abilities.max_prompt}; shorten it"
+        )
+    if abilities.needs_subject and not provider.addresses_subject(model, prompt):
+        notes.append(
+            f"the prompt does not call the trained thing, so {provider.title} would ignore the model; use {SUBJECT}"
+        )
+        _warn(notes[-1])
+    options = provider.GenerationOptions(**request.extra.get(provider.slug, {}))
+    fitted = request.model_copy(update=values)
+    provider.check_generation(model, fitted, options)
+    return Generation(fitted, options, tuple(notes))
+
+
+def _with_subject(provider: AnyProvider, model: TrainedModel, prompt: str) -> str:
+    if SUBJECT not in prompt:
+        return prompt
+    words = provider.subject(model)
+    if not words:
+        raise InvalidOptions(
+            f"the prompt has {SUBJECT}, but this model was trained without trigger and class word; write the words out"
+        )
+    return prompt.replace(SUBJECT, words)
+
+
+def _fitted(
+    provider: AnyProvider,
+    request: TrainingRequest | GenerationRequest,
+    names: tuple[str, ...],
+    ranges: Mapping[str, Range],
+    on_unsupported: OnUnsupported,
+) -> tuple[dict[str, Any], list[str]]:
+    """The options to change on the request, and a note for each that is dropped."""
+    values: dict[str, Any] = {}
+    notes: list[str] = []
+    for name in names:
+        value = getattr(request, name)
+        if value is None:
+            continue
+        if name not in ranges:
+            values[name] = None
+            notes.append(_dropped(provider, name, value, on_unsupported))
+        elif isinstance(value, int | float) and not ranges[name].admits(value):
+            raise InvalidOptions(f"{name}: {value} is outside what {provider.title} takes ({ranges[name]})")
+    return values, notes
+
+
+def _dropped(provider: AnyProvider, name: str, value: object, on_unsupported: OnUnsupported) -> str:
+    if on_unsupported == "error":
+        raise UnsupportedCapability(
+            f"{provider.title} has no option {name!r}; leave it out, or drop it with on_unsupported='warn' or 'drop'"
+        )
+    note = f"{provider.title} has no option {name!r}; {name}={value!r} was not sent"
+    if on_unsupported == "warn":
+        _warn(note)
+    return note
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UnifiedTrainWarning, stacklevel=2)

@@ -1,0 +1,303 @@
+"""Handlers between a provider's flow and the engine: sign, refuse, retry, observe; and when to poll.
+
+Each handler is a workflow from a `Request` to a `Response`, written once for both colours. From the inside out:
+transmit, observe, follow redirects, sign, refuse, retry.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from urllib.parse import urljoin
+from uuid import uuid4
+
+import tenacity
+
+from unified_train import redact
+from unified_train.errors import (
+    ApiError,
+    ConfigurationError,
+    MalformedResponse,
+    ProviderUnavailable,
+    RateLimited,
+    SubmissionUncertain,
+    TransportError,
+)
+from unified_train.events import Event, Observer, RequestFinished, RetryScheduled
+from unified_train.flow import Flow, Workflow, sleep, transmit
+from unified_train.http import Effect, Moment, Request, Response, origin
+from unified_train.provider import error_class
+
+if TYPE_CHECKING:
+    from unified_train.provider import AnyProvider
+
+R = TypeVar("R")
+Handler: TypeAlias = Callable[[Request], Workflow[Response]]
+
+_REFUSED_BEFORE_ACCEPTANCE = {429, 503}
+_AMBIGUOUS_FROM = 500
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how patiently a request is repeated, where repeating is allowed at all.
+
+    Attributes:
+        attempts: In all.
+        first: Seconds before the second attempt; doubled each time, with jitter.
+        longest: Seconds between attempts at most; a vendor's own `Retry-After` beyond it ends the retrying.
+    """
+
+    attempts: int = 4
+    first: float = 0.5
+    longest: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """When to look at a job again.
+
+    A wait of a fixed share of the time already waited finds every end within that share: a job of seconds is seen
+    within a second, one of an hour costs a few dozen polls.
+
+    Attributes:
+        first: Seconds before the first look.
+        share: Of the time waited so far.
+        longest: Seconds between looks at most.
+        patience: Seconds for which looks may fail before the last failure is raised; the job itself goes on.
+    """
+
+    first: float = 1.0
+    share: float = 0.15
+    longest: float = 30.0
+    patience: float = 600.0
+
+    def delay(self, waited: float, *, eta: float | None = None, floor: float = 0.0) -> float:
+        """Seconds until the next look.
+
+        Args:
+            waited: Seconds since waiting began.
+            eta: The vendor's estimate of the rest, in seconds; a nearer end is looked at sooner.
+            floor: The vendor's least interval, in seconds; scaled down with `first` if that is set below it.
+        """
+        grown = min(self.longest, max(self.first, waited * self.share))
+        if eta is not None:
+            grown = min(grown, max(self.first, eta))
+        return max(grown, min(floor, self.first)) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Everything that the requests of one client to one vendor share."""
+
+    provider: AnyProvider
+    retry: Retry
+    observer: Observer | None = None
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def run(self, flow: Flow[R]) -> Workflow[R]:
+        """Run a provider's flow, passing every request that it yields through the handlers.
+
+        Raises:
+            ApiError: The vendor refused and the flow did not deal with it; names provider and operation.
+            TransportError: There was no answer.
+            SubmissionUncertain: A request that creates or bills may have been accepted.
+        """
+        request: Request | None = None
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = yield from self.send(request)
+                except Exception as error:  # noqa: BLE001 - every failure is the flow's to see first
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(response)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+        except ApiError as error:
+            error.provider = error.provider or self.provider.slug
+            if isinstance(error, MalformedResponse) and request is not None:
+                raise self._certain(request, error) from None
+            raise
+        finally:
+            flow.close()
+
+    def send(self, request: Request) -> Workflow[Response]:
+        """Send one request with all the handlers, and return an accepted answer."""
+        if request.signed and request.origin != origin(self.provider.base_url):
+            raise ConfigurationError(
+                f"{request.operation}: a signed request may go only to {origin(self.provider.base_url)},"
+                f" not to {request.origin}; this is a mistake in the plugin {self.provider.slug}"
+            )
+        controller = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.retry.attempts),
+            wait=self._wait,
+            retry=self._worth_repeating,
+            reraise=True,
+        )
+        controller.begin()
+        state = tenacity.RetryCallState(controller, fn=None, args=(request,), kwargs={})
+        while True:
+            try:
+                decision = controller.iter(state)
+            except (ApiError, TransportError) as error:
+                raise self._certain(request, error) from None
+            if isinstance(decision, tenacity.DoAttempt):
+                yield from self._record_attempt(request, state)
+            elif isinstance(decision, tenacity.DoSleep):
+                self._tell_retry(request, state, float(decision))
+                state.prepare_for_next_attempt()
+                yield from sleep(float(decision))
+            else:
+                response: Response = decision
+                return response
+
+    def _record_attempt(self, request: Request, state: tenacity.RetryCallState) -> Workflow[None]:
+        try:
+            response = yield from self._attempt(request, state.attempt_number)
+        except (ApiError, TransportError) as error:
+            state.set_exception((type(error), error, error.__traceback__))
+        else:
+            state.set_result(response)
+
+    def _attempt(self, request: Request, number: int) -> Workflow[Response]:
+        started = time.monotonic()
+        status: int | None = None
+        failed: str | None = None
+        try:
+            signed = self._signed(request)
+            response = yield from self._followed(signed)
+            status = response.status
+            if refusal := self._refusal(request, response):
+                raise refusal
+        except (ApiError, TransportError) as error:
+            failed = type(error).__name__
+            raise
+        else:
+            return response
+        finally:
+            self.tell(
+                RequestFinished(
+                    provider=self.provider.slug,
+                    operation=request.operation,
+                    method=request.method,
+                    url=redact.url(request.url_with_query),
+                    effect=request.effect,
+                    attempt=number,
+                    seconds=time.monotonic() - started,
+                    status=status,
+                    error=failed,
+                )
+            )
+
+    def _signed(self, request: Request) -> Request:
+        if not request.signed:
+            return request
+        return self.provider.sign(request, Moment(self.clock(), uuid4().hex))
+
+    def _followed(self, request: Request) -> Workflow[Response]:
+        """Follow redirects of unsigned reads; a signed request never leaves its origin."""
+        response = yield from transmit(request)
+        for _ in range(_MAX_REDIRECTS):
+            target = response.headers.get("location")
+            if request.signed or request.effect is not Effect.READ or response.status not in _REDIRECTS or not target:
+                break
+            request = replace(request, url=urljoin(request.url_with_query, target), query={})
+            response = yield from transmit(request)
+        return response
+
+    def _refusal(self, request: Request, response: Response) -> ApiError | None:
+        error: ApiError | None
+        if request.signed:
+            error = self.provider.refusal(response)
+        elif response.ok:
+            error = None
+        else:
+            error = error_class(response.status)(response.excerpt or "no reason given", http_status=response.status)
+        if error is None:
+            return None
+        error.provider = error.provider or self.provider.slug
+        error.operation = error.operation or request.operation
+        error.http_status = error.http_status or response.status
+        if error.retry_after is None:
+            error.retry_after = retry_after(response, self.clock())
+        return error
+
+    def _certain(self, request: Request, error: ApiError | TransportError) -> Exception:
+        """The error to raise: itself, or `SubmissionUncertain` where it leaves open whether the request counted."""
+        if request.idempotent or not _ambiguous(error):
+            return error
+        return SubmissionUncertain(
+            f"{self.provider.slug} {request.operation}: {error}; it may or may not have been accepted, and was not"
+            f" repeated, since that could be billed twice. Look at {self.provider.title}'s own list before trying again.",
+            provider=self.provider.slug,
+            operation=request.operation,
+        )
+
+    def _worth_repeating(self, state: tenacity.RetryCallState) -> bool:
+        """Design rule: a read on any passing fault; what creates or bills only if surely not counted."""
+        error = state.outcome.exception() if state.outcome else None
+        request: Request = state.args[0]
+        if isinstance(error, TransportError):
+            return request.idempotent or not error.sent
+        if not isinstance(error, ApiError) or not error.retryable:
+            return False
+        return (error.retry_after or 0) <= self.retry.longest and (request.idempotent or not _ambiguous(error))
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ApiError) and error.retry_after is not None:
+            return error.retry_after
+        grown = min(self.retry.longest, self.retry.first * 2.0 ** (state.attempt_number - 1))
+        return grown * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+
+    def _tell_retry(self, request: Request, state: tenacity.RetryCallState, delay: float) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        name = type(error).__name__
+        self.tell(RetryScheduled(self.provider.slug, request.operation, state.attempt_number, delay, name))
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to the observer, if there is one."""
+        if self.observer is not None:
+            self.observer(event)
+
+
+def _ambiguous(error: ApiError | TransportError) -> bool:
+    if isinstance(error, TransportError):
+        return error.sent
+    if error.http_status in _REFUSED_BEFORE_ACCEPTANCE or isinstance(error, RateLimited):
+        return False
+    return isinstance(error, ProviderUnavailable | MalformedResponse) or error.http_status >= _AMBIGUOUS_FROM
+
+
+def retry_after(response: Response, now: datetime) -> float | None:
+    """Seconds that an answer asks to wait: `retry-after-ms`, or `Retry-After` as seconds or as a date."""
+    milliseconds = _number(response.headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = response.headers.get("retry-after")
+    seconds = _number(text)
+    if seconds is not None or text is None:
+        return seconds
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (date.astimezone(UTC) - now).total_seconds())
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return value if value is not None and 0 <= value < float("inf") else None

@@ -1,0 +1,395 @@
+"""What a plugin subclasses: one class per vendor, whose operations are flows that do no I/O.
+
+A flow is a generator. It yields a `Request`, receives the `Response` of an accepted one (a refusal is raised into it
+as the `ApiError` that `Provider.refusal` made of it), and returns what the vendor said in neutral words.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from unified_train.errors import (
+    ApiError,
+    AuthenticationError,
+    DatasetError,
+    InvalidRequest,
+    MissingCredentials,
+    NotFound,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+    UnsupportedCapability,
+)
+from unified_train.http import Effect, JsonBody, Moment, Request, Response
+from unified_train.records import Asked, Record, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from unified_train.dataset import UploadedImage
+    from unified_train.flow import Flow
+    from unified_train.images import Image
+    from unified_train.models import (
+        GeneratedImage,
+        GenerationRequest,
+        Job,
+        JobKind,
+        Snapshot,
+        TrainedModel,
+        TrainingRequest,
+    )
+
+CONTRACT = 1
+"""Version of what this module asks of plugins; a plugin states the one that it was written for."""
+
+
+class Range(Record):
+    """What values of a neutral option a vendor takes; all None means that it takes the option as it is.
+
+    Attributes:
+        minimum: Inclusive.
+        maximum: Inclusive.
+        step: The value is a multiple of it.
+    """
+
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+
+    def admits(self, value: float) -> bool:
+        """Whether the vendor takes the value."""
+        low = self.minimum is None or value >= self.minimum
+        high = self.maximum is None or value <= self.maximum
+        return low and high and (not self.step or value % self.step == 0)
+
+    def __str__(self) -> str:
+        span = (
+            f"{_number(self.minimum)}–{_number(self.maximum)}" if (self.minimum, self.maximum) != (None, None) else ""
+        )
+        return span + (f", multiples of {_number(self.step)}" if self.step else "") or "any"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"  # noqa: PLR2004 - no exponents
+
+
+class ImageRules(Record):
+    """Which images a vendor takes for training.
+
+    Attributes:
+        media_types: Such as `image/png`.
+        max_bytes: Per image.
+        minimum: Number of images in a training.
+        maximum: Number of images in a training; None if the vendor names none.
+        takes: `bytes`: we upload them; `url`: the vendor fetches them from a public URL.
+    """
+
+    media_types: frozenset[str]
+    max_bytes: int | None = None
+    minimum: int = 1
+    maximum: int | None = None
+    takes: Literal["bytes", "url"] = "bytes"
+
+
+class TrainingCapabilities(Record):
+    """What a vendor can do when it trains.
+
+    Attributes:
+        kinds: Of `subject` and `style`.
+        options: Neutral options it honours, of base_model, steps, learning_rate, rank, resolution and seed.
+        captions: Whether it uses captions.
+        inline_images: Whether `start` takes images that were not uploaded before.
+        base_models: Those known; others are passed on, since vendors add some.
+        default_base_model: Used when the request names none.
+        cancel: Whether a running training can be canceled.
+        list: Whether past trainings can be listed.
+        progress: Whether it tells how far it is.
+    """
+
+    kinds: frozenset[Literal["subject", "style"]]
+    options: dict[str, Range]
+    captions: bool
+    inline_images: bool = False
+    base_models: tuple[str, ...] = ()
+    default_base_model: str | None = None
+    cancel: bool = False
+    list: bool = False
+    progress: bool = False
+
+
+class GenerationCapabilities(Record):
+    """What a vendor can do when it generates.
+
+    Attributes:
+        options: Neutral options it honours, of negative_prompt, width, height, seed, steps and guidance.
+        max_per_call: Pictures in one call; more are split.
+        max_prompt: Characters.
+        needs_subject: Whether a prompt without `{subject}` leaves the trained model unused.
+        cancel: Whether a running generation can be canceled.
+        list: Whether past generations can be listed.
+    """
+
+    options: dict[str, Range]
+    max_per_call: int
+    max_prompt: int | None = None
+    needs_subject: bool = False
+    cancel: bool = False
+    list: bool = False
+
+
+class Capabilities(Record):
+    """What a vendor can do; checked before the first request, and the source of the README's table.
+
+    Attributes:
+        images: For training.
+        training: See `TrainingCapabilities`.
+        generation: See `GenerationCapabilities`.
+        cost: Whether jobs say what they cost.
+        safety: Whether pictures say if the vendor's content check flagged them.
+    """
+
+    images: ImageRules
+    training: TrainingCapabilities
+    generation: GenerationCapabilities
+    cost: bool = False
+    safety: bool = False
+
+
+class Settings(Asked):
+    """A vendor's credentials and address.
+
+    Subclasses add fields; `env` maps each field to the environment variables that it is read from, the vendor's own
+    name first. Secrets are `SecretStr`.
+    """
+
+    env: ClassVar[Mapping[str, Sequence[str]]] = {}
+    required: ClassVar[Sequence[str]] = ()
+
+    base_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], **explicit: object) -> Self:
+        """Read the environment; explicit values have the last word, and an empty variable counts as unset.
+
+        Raises:
+            MissingCredentials: A required field is set nowhere.
+            InvalidOptions: A value can't be used.
+        """
+        values: dict[str, Any] = {}
+        for field, names in cls.env.items():
+            found = next((environ[name].strip() for name in names if environ.get(name, "").strip()), None)
+            if found is not None:
+                values[field] = found
+        values |= {name: value for name, value in explicit.items() if value is not None}
+        for field in cls.required:
+            if not values.get(field):
+                names = " or ".join(cls.env.get(field, [field]))
+                raise MissingCredentials(f"no {field.replace('_', ' ')}: set the environment variable {names}")
+        return cls(**values)
+
+
+class Options(Asked):
+    """Vendor-only options, as users give them in `extra[slug]`."""
+
+
+class Wire(BaseModel):
+    """A part of a vendor's answer; unknown fields are ignored, since vendors add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+
+    @classmethod
+    def parse(cls, response: Response) -> Self:
+        """Read an answer's JSON body.
+
+        Raises:
+            MalformedResponse: It is not JSON, or not of this form.
+        """
+        return cls.read(response.json(), response)
+
+    @classmethod
+    def read(cls, value: object, response: Response) -> Self:
+        """Read a part of an answer.
+
+        Raises:
+            MalformedResponse: It is not of this form.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise response.malformed(f"not what the documentation promises ({sentence(cls, error)})") from None
+
+
+S_co = TypeVar("S_co", bound=Settings, covariant=True)
+T = TypeVar("T", bound=Options)
+G = TypeVar("G", bound=Options)
+
+
+class Provider(ABC, Generic[S_co, T, G]):
+    """One vendor. Type parameters: its settings, its options for training, its options for generation.
+
+    Attributes:
+        slug: Its name in references, config and `extra`; lower case.
+        title: Its name for people.
+        contract: The `CONTRACT` that the plugin was written for.
+        capabilities: What it can do.
+        Settings: Class of its settings.
+        TrainingOptions: Class of `extra[slug]` of a training.
+        GenerationOptions: Class of `extra[slug]` of a generation.
+        poll_floor: Seconds between polls of one job, at least.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    contract: ClassVar[int]
+    capabilities: ClassVar[Capabilities]
+    Settings: ClassVar[type[Settings]]
+    TrainingOptions: ClassVar[type[Options]]
+    GenerationOptions: ClassVar[type[Options]]
+    poll_floor: ClassVar[float] = 1.0
+
+    def __init__(self, settings: S_co) -> None:
+        self.settings: S_co = settings
+
+    @property
+    def base_url(self) -> str:
+        """Where its API is, without a slash at the end."""
+        return self.settings.base_url.rstrip("/")
+
+    # -- requests and answers ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sign(self, request: Request, moment: Moment) -> Request:
+        """Add the credentials; called once per attempt, only for requests to the vendor's own origin."""
+
+    @abstractmethod
+    def refusal(self, response: Response) -> ApiError | None:
+        """The error that an answer means, or None if it is an acceptance; a 2xx may well be a refusal.
+
+        `provider` and `operation` are filled in by the caller.
+        """
+
+    def get(self, path: str, operation: str, *, query: Mapping[str, str] | None = None) -> Request:
+        """A signed GET of a path below `base_url`."""
+        return Request("GET", self.base_url + path, operation, query=query or {})
+
+    def post(
+        self, path: str, operation: str, body: object, *, effect: Effect, query: Mapping[str, str] | None = None
+    ) -> Request:
+        """A signed POST of JSON to a path below `base_url`."""
+        return Request("POST", self.base_url + path, operation, query=query or {}, body=JsonBody(body), effect=effect)
+
+    def put(
+        self, path: str, operation: str, body: object, *, effect: Effect, query: Mapping[str, str] | None = None
+    ) -> Request:
+        """A signed PUT of JSON to a path below `base_url`."""
+        return Request("PUT", self.base_url + path, operation, query=query or {}, body=JsonBody(body), effect=effect)
+
+    # -- checks before the first request -------------------------------------------------------------------------------
+
+    def check_image(self, image: Image) -> None:
+        """Raise a `DatasetError` for an image that the vendor won't take; by default by `capabilities.images`."""
+        check_image(image, self.capabilities.images, self.title)
+
+    def check_training(self, request: TrainingRequest, options: T) -> None:
+        """Raise for a training that the vendor would refuse, beyond what the capabilities say."""
+
+    def check_generation(self, model: TrainedModel, request: GenerationRequest, options: G) -> None:
+        """Raise for a generation that the vendor would refuse, beyond what the capabilities say."""
+
+    # -- operations ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def upload(self, image: Image) -> Flow[UploadedImage]:
+        """Bring one image to the vendor. It passed `check_image`, and is local unless `takes` is `url`."""
+
+    @abstractmethod
+    def start(self, request: TrainingRequest, options: T) -> Flow[Snapshot]:
+        """Start a training on `request.dataset`, whose images are uploaded (or inline where capabilities allow).
+
+        `request.base_model` is set if there is a default. The request that bills has `Effect.PAY`.
+        """
+
+    @abstractmethod
+    def generate(self, model: TrainedModel, request: GenerationRequest, options: G) -> Flow[Snapshot]:
+        """Start a generation; `{subject}` is replaced already and `request.n` is at most `max_per_call`."""
+
+    @abstractmethod
+    def poll(self, job: Job) -> Flow[Snapshot]:
+        """Ask for a job's state, knowing only its reference at the least."""
+
+    @abstractmethod
+    def fetch(self, job: Job, image: GeneratedImage) -> Flow[bytes]:
+        """The bytes of one picture, from a URL asked for just now."""
+
+    def cancel(self, job: Job) -> Flow[Snapshot]:
+        """Ask the vendor to stop a job; its state may still be the old one."""
+        return (yield from self._not_offered(f"canceling of {job.reference}"))
+
+    def list_jobs(self, kind: JobKind) -> Flow[Sequence[Snapshot]]:
+        """The account's jobs of a kind, newest first as far as the vendor sorts them."""
+        return (yield from self._not_offered(f"listing of {kind}s"))
+
+    def subject(self, model: TrainedModel) -> str:
+        """What `{subject}` in a prompt becomes: trigger and class word, unless the vendor has a token of its own."""
+        return model.phrase
+
+    def addresses_subject(self, model: TrainedModel, prompt: str) -> bool:
+        """Whether a finished prompt calls the trained thing by the word that the vendor listens to."""
+        word = model.trigger or model.class_word
+        return word is None or word.casefold() in prompt.casefold()
+
+    def _not_offered(self, what: str) -> Flow[NoReturn]:
+        yield from ()
+        raise UnsupportedCapability(f"{self.title} offers no {what}")
+
+
+def check_image(image: Image, rules: ImageRules, vendor: str) -> None:
+    """Raise a `DatasetError` for a local image that breaks the rules; nothing is known of a remote one."""
+    if image.remote:
+        return
+    if image.media_type not in rules.media_types:
+        kinds = ", ".join(sorted(kind.removeprefix("image/") for kind in rules.media_types))
+        raise DatasetError(f"{image.name}: {vendor} takes no {image.extension}, only {kinds}; convert it first")
+    if rules.max_bytes is not None and image.size > rules.max_bytes:
+        raise DatasetError(
+            f"{image.name}: {image.size:,} bytes; {vendor} takes at most {rules.max_bytes:,} per image; make it smaller"
+        )
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: AuthenticationError,
+    403: PermissionDenied,
+    404: NotFound,
+    408: ProviderUnavailable,
+    429: RateLimited,
+}
+
+
+def error_class(status: int) -> type[ApiError]:
+    """The class for an HTTP status about which the vendor says nothing more."""
+    if status >= 500:  # noqa: PLR2004 - the range of server faults
+        return ProviderUnavailable
+    return _BY_STATUS.get(status, InvalidRequest)
+
+
+AnyProvider = Provider[Any, Any, Any]
+
+__all__ = [
+    "CONTRACT",
+    "AnyProvider",
+    "Capabilities",
+    "GenerationCapabilities",
+    "ImageRules",
+    "Options",
+    "Provider",
+    "Range",
+    "SecretStr",
+    "Settings",
+    "TrainingCapabilities",
+    "Wire",
+    "check_image",
+    "error_class",
+]

@@ -1,0 +1,49 @@
+"""The base of every frozen value in the public API, and how its mistakes are told."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from unified_train.errors import InvalidOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import ModelWrapValidatorHandler
+
+
+class Record(BaseModel):
+    """A frozen value; unknown fields are refused and inputs never appear in validation messages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+class Asked(Record):
+    """A frozen value that users fill in: a mistake in it is an `InvalidOptions` with one sentence per field."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise InvalidOptions(sentence(cls, error)) from None
+
+
+def sentence(model: type[BaseModel], error: ValidationError) -> str:
+    """Say in plain words what is wrong with the fields of `model`, naming the nearest field for an unknown one."""
+    problems = [_problem(model.model_fields, item["loc"], item["type"], item["msg"]) for item in error.errors()]
+    return f"{model.__name__}: " + "; ".join(dict.fromkeys(problems))
+
+
+def _problem(fields: Iterable[str], location: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(part) for part in location) or "value"
+    if kind != "extra_forbidden":
+        return f"{name}: {message[:1].lower()}{message[1:]}"
+    known = sorted(fields)
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"
+    return f"unknown option {name!r}; {hint}"

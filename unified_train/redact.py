@@ -1,0 +1,62 @@
+"""What must never be shown, and the one place that takes it out of text, URLs, headers and vendor payloads."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HIDDEN = "***"
+
+SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-acs-security-token"}
+    | {"x-acs-accesskey-id", "x-oss-security-token", "x-amz-security-token"}
+)
+_SECRET_QUERY = re.compile(
+    r"(x-amz-|x-oss-).*|.*signature|ossaccesskeyid|accesskeyid|security-?token|(access_?)?token|key-pair-id|policy"
+    r"|api_?key|secret|password|sig|expires|signaturenonce",
+    re.IGNORECASE,
+)
+_SECRET_KEY = re.compile(
+    r"(api[_-]?key|secret|token|password|access[_-]?key([_-]?(id|secret))?|authorization|wandb_?key)$", re.IGNORECASE
+)
+_URL = re.compile(r"https?://[^\s\"'<>\\]+")
+_CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OSS4-HMAC-SHA256)\s+[^\s\"'\\]+")
+
+
+def url(value: str) -> str:
+    """The same URL without user name, password and signatures; names of query parameters stay readable."""
+    parts = urlsplit(value)
+    query = "&".join(_parameter(pair) for pair in parts.query.split("&")) if parts.query else ""
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query=query))
+
+
+def _parameter(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={HIDDEN}" if equals and _SECRET_QUERY.fullmatch(name) else pair
+
+
+def text(value: str) -> str:
+    """Text with the signatures of every URL in it, and every Authorization value, taken out."""
+    return _CREDENTIALS.sub(rf"\1 {HIDDEN}", _URL.sub(lambda found: url(found.group()), value))
+
+
+def headers(values: Mapping[str, str]) -> dict[str, str]:
+    """Headers with the secret ones hidden and URLs in the others cleaned."""
+    return {name: HIDDEN if name.lower() in SECRET_HEADERS else text(value) for name, value in values.items()}
+
+
+def payload(value: Any) -> Any:
+    """A JSON value with secrets hidden, wherever they are nested, and its URLs cleaned."""
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if isinstance(item, str) and _SECRET_KEY.search(str(key)) else payload(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [payload(item) for item in value]
+    return text(value) if isinstance(value, str) else value
