@@ -55,7 +55,7 @@ def check_training(provider: AnyProvider, request: TrainingRequest, on_unsupport
         raise UnsupportedCapability(f"{provider.title} trains no {request.kind}, only {', '.join(abilities.kinds)}")
     _check_images(provider, request)
     values, notes = _fitted(provider, request, TRAINING_OPTIONS, abilities.options, on_unsupported)
-    if values.get("base_model") is None and abilities.default_base_model:
+    if abilities.default_base_model and values.get("base_model", request.base_model) is None:
         values["base_model"] = abilities.default_base_model
     if not abilities.captions and any(image.caption for image in request.dataset.images):
         notes.append(f"{provider.title} uses no captions; they are not sent")

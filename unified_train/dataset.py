@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from unified_train import redact
 from unified_train.errors import DatasetError
 from unified_train.images import Image
-from unified_train.records import Asked, Record
+from unified_train.records import Asked, Filled, OneWord, Record
 
 if TYPE_CHECKING:
     from pydantic._internal._repr import ReprArgs
@@ -53,8 +53,8 @@ class Dataset(Asked):
     """
 
     images: tuple[Image | UploadedImage, ...]
-    trigger: Annotated[str, Field(min_length=1, pattern=r"^\S+$")] | None = None
-    class_word: Annotated[str, Field(min_length=1, pattern=r"\S")] | None = None
+    trigger: OneWord | None = None
+    class_word: Filled | None = None
 
     @field_validator("images", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from unified_train.dataset import Dataset  # noqa: TC001 - pydantic reads it at run time
 from unified_train.errors import InvalidOptions
-from unified_train.records import Asked, Record
+from unified_train.records import Asked, Filled, Record
 from unified_train.status import Status
 
 JobKind = Literal["training", "generation"]
@@ -38,7 +38,7 @@ class TrainingRequest(Asked):
         labels: Yours; carried on the job, not sent.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"\S")]
+    name: Annotated[Filled, Field(max_length=64)]
     dataset: Dataset
     kind: Literal["subject", "style"] = "subject"
     base_model: str | None = None
@@ -67,7 +67,7 @@ class GenerationRequest(Asked):
         labels: Yours; carried on the job, not sent.
     """
 
-    prompt: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    prompt: Filled
     negative_prompt: str | None = None
     n: _Positive = 1
     width: _Positive | None = None

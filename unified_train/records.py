@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from unified_train.errors import InvalidOptions
 
@@ -19,6 +19,24 @@ class Record(BaseModel):
     """A frozen value; unknown fields are refused and inputs never appear in validation messages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _one_word(text: str) -> str:
+    if len(text.split()) != 1:
+        raise ValueError("must be one word")
+    return text.strip()
+
+
+Filled = Annotated[str, AfterValidator(_filled)]
+"""Text with something in it."""
+OneWord = Annotated[str, AfterValidator(_one_word)]
+"""Text without a space."""
 
 
 class Asked(Record):
@@ -42,7 +60,8 @@ def sentence(model: type[BaseModel], error: ValidationError) -> str:
 def _problem(fields: Iterable[str], location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(part) for part in location) or "value"
     if kind != "extra_forbidden":
-        return f"{name}: {message[:1].lower()}{message[1:]}"
+        told = message.removeprefix("Value error, ")
+        return f"{name}: {told[:1].lower()}{told[1:]}"
     known = sorted(fields)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"
