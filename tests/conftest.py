@@ -16,7 +16,11 @@ from unified_train.sandbox import Sandbox
 
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
-QUICK = {"polling": Polling(first=0.01, share=0.05, longest=0.1), "retry": Retry(attempts=3, first=0.01, longest=0.1)}
+QUICK = {"polling": Polling(first=0.01, share=0.05, longest=0.1, keep_floor=False), "retry": Retry(attempts=3, first=0.01, longest=0.1)}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-mode", choices=["none", "rewrite"], default="none", help="record the cassettes anew")
 
 
 class Blocking:
@@ -96,4 +100,3 @@ def connect(colour: str) -> Iterator[Callable[..., Any]]:
 @pytest.fixture(scope="session")
 def photos() -> Dataset:
     return Dataset.from_folder(CHELSEA, trigger="ohwx", class_word="cat")
-

@@ -39,7 +39,11 @@ def training(count: int = 1, image: Any = None, **values: Any) -> TrainingReques
         (lambda: training(rank=4), UnsupportedCapability, "Plain has no option 'rank'"),
         (lambda: training(extra={"plain": {"moood": "calm"}}), InvalidOptions, "did you mean 'mood'?"),
         (lambda: training(extra={"plain": {"mood": "odd"}}), InvalidOptions, "mood: input should be 'calm' or 'wild'"),
-        (lambda: training(image=b"GIF89a\x01\x00\x01\x00"), DatasetError, "Plain takes no gif, only jpeg, png; convert"),
+        (
+            lambda: training(image=b"GIF89a\x01\x00\x01\x00"),
+            DatasetError,
+            "Plain takes no gif, only jpeg, png; convert",
+        ),
         (lambda: training(image=png(padding=100_000)), DatasetError, "Plain takes at most 100,000 per image"),
         (
             lambda: training(image=UploadedImage(provider="other", id="1", name="cat.png")),

@@ -244,7 +244,7 @@ class TestWaiting:
         vendor.words["7"] = [500]
         transport = httpx.MockTransport(vendor)
         http: Any = httpx.Client(transport=transport) if colour == "sync" else httpx.AsyncClient(transport=transport)
-        polling = Polling(first=0.01, longest=0.01, patience=0.03)
+        polling = Polling(first=0.01, longest=0.01, patience=0.03, keep_floor=False)
         with pytest.raises(ProviderUnavailable):
             connect(plain(), http=http, polling=polling, retry=Retry(attempts=1)).wait("plain:training:7")
 
@@ -271,7 +271,9 @@ class TestRefusals:
 
     def test_a_job_of_another_vendor(self, client: Any, vendor: Vendor) -> None:
         """A client speaks to the vendors it was made for, and says how to make another."""
-        with pytest.raises(ConfigurationError, match=r"speaks to plain, not to novita; make one with Client\('novita'\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"speaks to plain, not to novita; make one with Client\('novita'\)"
+        ):
             client.poll("novita:training:style/1")
         with pytest.raises(ConfigurationError):
             client.generate(TrainedModel(provider="novita", id="m"), "x")
@@ -370,7 +372,7 @@ def test_the_observer_hears_of_jobs(vendor: Vendor) -> None:
     """Each start and each change of a job is an event."""
     heard: list[Any] = []
     http = httpx.Client(transport=httpx.MockTransport(vendor))
-    polling = Polling(first=0.01)
+    polling = Polling(first=0.01, keep_floor=False)
     with Client(plain(), http=http, observer=heard.append, polling=polling) as client:
         client.wait(client.train(TrainingRequest(name="t", dataset=photos())))
     changes = [event.job.status for event in heard if isinstance(event, JobChanged)]

@@ -18,7 +18,13 @@ from unified_train import Base64, BytesBody, DatasetError, Image, JsonBody
 from unified_train.http import CHUNK
 from unified_train.image_header import read_header
 
-FORMATS = [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/gif"), ("BMP", "image/bmp")]
+FORMATS = [
+    ("PNG", "image/png"),
+    ("JPEG", "image/jpeg"),
+    ("WEBP", "image/webp"),
+    ("GIF", "image/gif"),
+    ("BMP", "image/bmp"),
+]
 
 
 def encoded(kind: str, size: tuple[int, int], **options: Any) -> bytes:
@@ -176,7 +182,9 @@ class TestBodies:
         self, data: bytes, data_url: bool, text: str
     ) -> None:
         """Streaming an image into JSON gives the same text as encoding it whole."""
-        body = JsonBody({"text": text, "image": Base64(BytesBody(data, "image/png"), data_url=data_url), "n": [1, None]})
+        body = JsonBody(
+            {"text": text, "image": Base64(BytesBody(data, "image/png"), data_url=data_url), "n": [1, None]}
+        )
         prefix = "data:image/png;base64," if data_url else ""
         expected = {"text": text, "image": prefix + base64.b64encode(data).decode(), "n": [1, None]}
         assert json.loads(body.read()) == expected

@@ -88,7 +88,10 @@ def test_one_entry_point_seen_twice_counts_once(points: list[FakePoint]) -> None
 
 def test_two_plugins_with_one_slug_are_an_error(points: list[FakePoint]) -> None:
     """A slug that two distributions claim is refused with both names."""
-    points += [FakePoint("plain", plugin(Plain), value="one"), FakePoint("plain", plugin(Plain), value="two", dist=None)]
+    points += [
+        FakePoint("plain", plugin(Plain), value="one"),
+        FakePoint("plain", plugin(Plain), value="two", dist=None),
+    ]
     with pytest.raises(PluginError, match=r"one \(some-dist\) and two \(an unknown distribution\)"):
         plugins.load("plain")
 
@@ -99,7 +102,10 @@ def test_two_plugins_with_one_slug_are_an_error(points: list[FakePoint]) -> None
         (ImportError("no module named torch"), "can't be loaded: ImportError: no module named torch"),
         (plugin(), "registers no provider class with the slug 'plain'"),
         (plugin("Plain"), "registers no provider class"),
-        (plugin(provider(contract=0)), "written for contract 0 of unified_train, this release has 1; update the plugin"),
+        (
+            plugin(provider(contract=0)),
+            "written for contract 0 of unified_train, this release has 1; update the plugin",
+        ),
         (plugin(provider(contract=9)), "this release has 1; update unified_train"),
         (plugin(type("Stray", (), {"slug": "plain", "contract": 1})), "Stray is no subclass"),
         (plugin(provider(__abstractmethods__=frozenset({"poll"}))), "Made lacks poll"),

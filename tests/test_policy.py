@@ -96,7 +96,11 @@ def test_a_read_is_not_repeated_after_a_refusal(fault: int) -> None:
     played = Played(conversation(), READ, fault)
     assert len(played.sent) == 1
     assert isinstance(played.error, ApiError)
-    assert (played.error.provider, played.error.operation, played.error.http_status) == ("plain", "training.poll", fault)
+    assert (played.error.provider, played.error.operation, played.error.http_status) == (
+        "plain",
+        "training.poll",
+        fault,
+    )
 
 
 @pytest.mark.parametrize("fault", [503, 429, lost(sent=False)])
@@ -279,13 +283,13 @@ def test_a_flow_is_closed_when_its_driver_stops() -> None:
     assert closed == [True]
 
 
-@given(
-    waited=st.floats(0, 1e5), eta=st.none() | st.floats(0, 1e5), floor=st.floats(0, 60), first=st.floats(0.01, 5)
-)
+@given(waited=st.floats(0, 1e5), eta=st.none() | st.floats(0, 1e5), floor=st.floats(0, 60), first=st.floats(0.01, 5))
 def test_polling_is_neither_hectic_nor_asleep(waited: float, eta: float | None, floor: float, first: float) -> None:
-    """The pause is about `first` at the least and `longest` at the most, whatever is known."""
+    """The pause is about `first` or the vendor's floor at the least and `longest` at the most, whatever is known."""
     delay = Polling(first=first).delay(waited, eta=eta, floor=floor)
-    assert 0.89 * first <= delay <= 1.11 * 30
+    assert 0.89 * max(first, floor) <= delay <= 1.11 * max(30, floor)
+    quick = Polling(first=first, keep_floor=False).delay(waited, eta=eta, floor=floor)
+    assert 0.89 * first <= quick <= 1.11 * 30
 
 
 def test_polling_slows_down_and_hurries_to_a_known_end() -> None:

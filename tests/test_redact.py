@@ -9,7 +9,9 @@ import pytest
 from unified_train import ApiError, Request, redact
 from unified_train.dataset import UploadedImage
 
-SIGNED = "https://u:pw@host.test/a%20b.png?X-Amz-Signature=s3cr3t&x-oss-security-token=s3cr3t&Signature=s3cr3t&w=64&flag"
+SIGNED = (
+    "https://u:pw@host.test/a%20b.png?X-Amz-Signature=s3cr3t&x-oss-security-token=s3cr3t&Signature=s3cr3t&w=64&flag"
+)
 
 
 def test_a_url_keeps_its_place_and_loses_its_keys() -> None:
@@ -19,6 +21,11 @@ def test_a_url_keeps_its_place_and_loses_its_keys() -> None:
     assert "w=64&flag" in shown
     assert "s3cr3t" not in shown
     assert "pw" not in shown
+
+
+def test_what_is_no_url_is_hidden_whole() -> None:
+    """Text that looks like a URL and can't be taken apart is not shown."""
+    assert redact.text("see http://[ now") == "see *** now"
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer", "ACS3-HMAC-SHA256"])

@@ -30,10 +30,6 @@ class PillowImage(Protocol):
         ...
 
 
-
-
-
-
 class Image:
     """One image: a file, bytes in memory, or a URL that is fetched only if somebody must have the bytes.
 

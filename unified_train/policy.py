@@ -72,12 +72,14 @@ class Polling:
         share: Of the time waited so far.
         longest: Seconds between looks at most.
         patience: Seconds for which looks may fail before the last failure is raised; the job itself goes on.
+        keep_floor: Whether a vendor's least interval is kept; off for a sandbox, whose clock runs faster.
     """
 
     first: float = 1.0
     share: float = 0.15
     longest: float = 30.0
     patience: float = 600.0
+    keep_floor: bool = True
 
     def delay(self, waited: float, *, eta: float | None = None, floor: float = 0.0) -> float:
         """Seconds until the next look.
@@ -85,12 +87,12 @@ class Polling:
         Args:
             waited: Seconds since waiting began.
             eta: The vendor's estimate of the rest, in seconds; a nearer end is looked at sooner.
-            floor: The vendor's least interval, in seconds; scaled down with `first` if that is set below it.
+            floor: The vendor's least interval, in seconds.
         """
         grown = min(self.longest, max(self.first, waited * self.share))
         if eta is not None:
             grown = min(grown, max(self.first, eta))
-        return max(grown, min(floor, self.first)) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        return max(grown, floor if self.keep_floor else 0.0) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ class Conversation:
             return error
         return SubmissionUncertain(
             f"{self.provider.slug} {request.operation}: {error}; it may or may not have been accepted, and was not"
-            f" repeated, since that could be billed twice. Look at {self.provider.title}'s own list before trying again.",
+            " repeated, since that could be billed twice."
+            f" Look at {self.provider.title}'s own list before trying again.",
             provider=self.provider.slug,
             operation=request.operation,
         )

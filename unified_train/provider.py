@@ -66,10 +66,10 @@ class Range(Record):
         return low and high and (not self.step or value % self.step == 0)
 
     def __str__(self) -> str:
-        span = (
-            f"{_number(self.minimum)}–{_number(self.maximum)}" if (self.minimum, self.maximum) != (None, None) else ""
-        )
-        return span + (f", multiples of {_number(self.step)}" if self.step else "") or "any"
+        low, high = _number(self.minimum), _number(self.maximum)
+        span = f"{low}–{high}" if low and high else f"≥ {low}" if low else f"≤ {high}" if high else ""
+        step = f"multiples of {_number(self.step)}" if self.step else ""
+        return ", ".join(filter(None, [span, step])) or "any"
 
 
 def _number(value: float | None) -> str:

@@ -29,7 +29,10 @@ _CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OS
 
 def url(value: str) -> str:
     """The same URL without user name, password and signatures; names of query parameters stay readable."""
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # such as "http://[": it can't be taken apart, so that nothing of it is safe to show
+        return HIDDEN
     query = "&".join(_parameter(pair) for pair in parts.query.split("&")) if parts.query else ""
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host, query=query))

@@ -1,0 +1,138 @@
+"""The promises that hold the code together: who imports whom, what is exported, where things are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import unified_train
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "unified_train"
+PROVIDERS = ROOT / "providers"
+PUBLIC = (ROOT / "tests" / "data" / "public-names.txt").read_text().split()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, and every name it takes from our package, as dotted names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+
+
+def core_files() -> list[Path]:
+    return [path for path in CORE.rglob("*.py") if "sandbox" not in path.relative_to(CORE).parts[:1]]
+
+
+@pytest.mark.parametrize("path", sorted(PROVIDERS.rglob("*.py")), ids=lambda path: str(path.relative_to(PROVIDERS)))
+def test_a_provider_imports_only_what_a_stranger_could(path: Path) -> None:
+    """Providers take names that `unified_train` exports, pydantic, the standard library and their own modules."""
+    own = path.relative_to(PROVIDERS).parts[0]
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert name == "unified_train" or top in {own, "pydantic"} or top in sys.stdlib_module_names, name
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "unified_train":
+            assert {alias.name for alias in node.names} <= set(unified_train.__all__)
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE)))
+def test_the_core_knows_no_provider(path: Path) -> None:
+    """No file of the library imports a provider package."""
+    assert not [name for name in imports(path) if name.startswith("unified_train_")]
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(CORE)))
+def test_only_the_engine_imports_httpx(path: Path) -> None:
+    """Outside the engine and the sandbox httpx is known to type checkers at most."""
+    tree = ast.parse(path.read_text())
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            block.body = []
+    found = [
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    ] + [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    allowed = path.name == "engine.py"
+    assert allowed or not [name for name in found if name.partition(".")[0] in {"httpx", "httpcore"}]
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(CORE)))
+def test_the_core_names_no_vendor_in_code(path: Path) -> None:
+    """Vendors are named in documentation and examples at most, never in what the core does."""
+    tree = ast.parse(path.read_text())
+    words = {"scenario", "alibaba", "novita"}
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            assert not words & {getattr(node, "id", ""), getattr(node, "attr", "")}
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            assert node.value not in words
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    """`import unified_train` loads neither httpx nor pydantic nor a provider."""
+    code = (
+        "import sys; import unified_train;"
+        "print([n for n in sys.modules if n.split('.')[0] in ('httpx', 'pydantic', 'anyio') or n.startswith('unified_train_')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_those_that_were_promised() -> None:
+    """A name is added or removed on purpose, here too; each can be loaded, and no other can."""
+    assert sorted(unified_train.__all__) == sorted(PUBLIC)
+    for name in unified_train.__all__:
+        assert getattr(unified_train, name) is not None
+    assert dir(unified_train) == sorted(unified_train.__all__)
+    with pytest.raises(AttributeError):
+        unified_train.Klient  # noqa: B018 - looking it up is the test
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    """Public classes and functions say what they are, and so do their public methods."""
+    for name in PUBLIC:
+        value = getattr(unified_train, name)
+        if isinstance(value, type) and value.__module__.startswith("unified_train"):
+            assert value.__doc__, name
+            for method, item in vars(value).items():
+                if callable(item) and not method.startswith("_") and method != "model_post_init":
+                    assert getattr(item, "__doc__", None), f"{name}.{method}"
+
+
+def test_folders_wheel_and_entry_points_agree() -> None:
+    """Each provider folder is in the wheel and has an entry point of its slug, and there is no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {path.name for path in PROVIDERS.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    declared = project["project"]["entry-points"]["unified_train"]
+    assert packages == {"unified_train", *(f"providers/{folder}" for folder in folders)}
+    assert declared == {folder.removeprefix("unified_train_"): folder for folder in folders}
+    assert {point.name for point in entry_points(group="unified_train")} >= set(declared)
+    assert not (PROVIDERS / "__init__.py").exists()
+
+
+def test_every_test_says_what_is_true() -> None:
+    """Each test has a docstring of one sentence."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                text = ast.get_docstring(node)
+                assert text, f"{path.name}: {node.name} has no docstring"
+                assert text.rstrip().endswith("."), f"{path.name}: {node.name}"
