@@ -1,7 +1,7 @@
 """How recorded HTTP is cleaned before it is kept, and how a request finds its recorded answer again.
 
-What is recorded holds no key, no signature and no presigned query; large pictures are kept by their digest. A request is
-recognised by method, path, query and body, without host, nonce, date and signatures.
+What is recorded holds no key, no signature and no presigned query; large pictures are kept by their digest. A request
+is recognised by method, path, query and body, without host, nonce, date and signatures.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HOSTED = re.compile(rb"/_host/[0-9a-f]{16,}")
 _OPAQUE = re.compile(r"data:image/[a-z]+;base64,|[A-Za-z0-9+/=]{64}")
 
 
-def recorder(folder: Path, mode: str) -> vcr.VCR:
+def recorder(folder: Path, mode: Any) -> vcr.VCR:
     """A recorder for one vendor's cassettes."""
     made = vcr.VCR(
         cassette_library_dir=str(folder),

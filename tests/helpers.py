@@ -67,7 +67,7 @@ CAPABILITIES = Capabilities(
 
 
 class PlainSettings(Settings):
-    env = {"api_key": ("PLAIN_KEY", "PLAIN_OLD_KEY"), "base_url": ("PLAIN_URL",)}  # noqa: RUF012 - a ClassVar
+    env = {"api_key": ("PLAIN_KEY", "PLAIN_OLD_KEY"), "base_url": ("PLAIN_URL",)}
     required = ("api_key",)
 
     base_url: str = "http://plain.test/api"

@@ -81,7 +81,7 @@ def uploaded(*captions: str | None) -> list[UploadedImage]:
 
 def training(images: Sequence[Image | UploadedImage] | None = None, **fields: Any) -> TrainingRequest:
     words = {name: fields.pop(name, None) for name in ("trigger", "class_word")}
-    dataset = Dataset(images=tuple(images if images is not None else uploaded()), **words)
+    dataset = Dataset.of(tuple(images if images is not None else uploaded()), **words)
     return TrainingRequest(**{"name": "cats", "dataset": dataset, "kind": "style", **fields})
 
 

@@ -26,7 +26,7 @@ MODEL = TrainedModel(provider="plain", id="m", trigger="ohwx", class_word="cat")
 
 
 def training(count: int = 1, image: Any = None, **values: Any) -> TrainingRequest:
-    dataset = Dataset(images=[image or Image.of(png(), name=f"{number}.png") for number in range(count)])
+    dataset = Dataset.of([image or Image.of(png(), name=f"{number}.png") for number in range(count)])
     return TrainingRequest(**{"name": "t", "dataset": dataset, **values})
 
 
@@ -147,7 +147,7 @@ def test_a_model_without_words_has_no_subject() -> None:
         (lambda: GenerationRequest(prompt="x", negativ_prompt="y"), "unknown option 'negativ_prompt'; did you mean"),  # type: ignore[call-arg]
         (lambda: training(name=""), "name"),
         (lambda: training(zzz=1), "unknown option 'zzz'; known are base_model"),
-        (lambda: Dataset(images=[png()], trigger="two words"), "trigger: must be one word"),
+        (lambda: Dataset.of([png()], trigger="two words"), "trigger: must be one word"),
     ],
 )
 def test_a_request_that_no_vendor_could_take(make: Any, sentence: str) -> None:

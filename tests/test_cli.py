@@ -37,9 +37,7 @@ def test_the_demo_does_the_whole_job(tmp_path: Path) -> None:
         assert sheet.width > sheet.height > 800
 
 
-def test_one_vendors_failure_stops_no_other(
-    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_vendors_failure_stops_no_other(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A vendor without a key is told in a sentence, the other delivers, and the exit code says partly."""
     monkeypatch.delenv("NOVITA_API_KEY")
     done = run("demo", "--live", "--provider", "novita", "--provider", "scenario", "--out", str(tmp_path))
@@ -137,9 +135,7 @@ def test_exit_codes_tell_what_kind_of_error_it_was() -> None:
 
 
 @pytest.mark.parametrize("missing", ["click", "rich", "something_else"])
-def test_without_its_packages_the_command_says_how_to_get_them(
-    missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_packages_the_command_says_how_to_get_them(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing extra is one sentence; another missing module is a bug and stays one."""
     monkeypatch.delitem(sys.modules, "unified_train.cli.app", raising=False)
 

@@ -91,7 +91,7 @@ def client(vendor: Vendor, connect: Connect, colour: str) -> Any:
 
 
 def photos(count: int = 2) -> Dataset:
-    return Dataset(images=[Image.of(png(), name=f"{number}.png") for number in range(count)], trigger="ohwx")
+    return Dataset.of([Image.of(png(), name=f"{number}.png") for number in range(count)], trigger="ohwx")
 
 
 def test_the_twins_have_the_same_verbs_and_signatures() -> None:
@@ -146,8 +146,8 @@ class TestMainPath:
     def test_start_training_takes_uploaded_images(self, client: Any, vendor: Vendor) -> None:
         """Uploading and starting can be two steps, and uploaded images are not sent again."""
         uploaded = client.upload_image(png())
-        client.start_training(TrainingRequest(name="t", dataset=Dataset(images=[uploaded])))
-        client.train(TrainingRequest(name="t", dataset=Dataset(images=[uploaded])))
+        client.start_training(TrainingRequest(name="t", dataset=Dataset.of([uploaded])))
+        client.train(TrainingRequest(name="t", dataset=Dataset.of([uploaded])))
         assert [request.url.path for request in vendor.seen] == ["/api/images", "/api/trainings", "/api/trainings"]
 
 
@@ -344,7 +344,7 @@ class TestTransport:
     def test_one_failed_upload_ends_the_training_before_it_starts(self, client: Any, vendor: Vendor) -> None:
         """If an image can't be uploaded nothing is trained."""
         vendor.script = [400] * 5
-        with pytest.raises(Exception, match="upload.image"):
+        with pytest.raises(Exception, match=r"upload\.image"):
             client.train(TrainingRequest(name="t", dataset=photos(5)))
         assert "/api/trainings" not in {request.url.path for request in vendor.seen}
 

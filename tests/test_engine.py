@@ -27,10 +27,10 @@ def test_async_works_on_trio_too() -> None:
     """The async client runs on trio as it does on asyncio."""
 
     async def main() -> Job:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(succeeded)) as http:
-            async with AsyncClient(plain(), http=http) as client:
-                jobs = await client.wait(["plain:training:1", "plain:training:2"])
-                return jobs[0]
+        transport = httpx.MockTransport(succeeded)
+        async with httpx.AsyncClient(transport=transport) as http, AsyncClient(plain(), http=http) as client:
+            jobs = await client.wait(["plain:training:1", "plain:training:2"])
+            return jobs[0]
 
     assert anyio.run(main, backend="trio").status is Status.SUCCEEDED
 
@@ -76,7 +76,7 @@ class Noting(httpx.BaseTransport, httpx.AsyncBaseTransport):
 def test_a_large_file_is_sent_piece_by_piece_with_its_length(colour: str, tmp_path: Path) -> None:
     """A file is never whole in memory on its way out, and no chunked encoding is used, which storage refuses."""
     path = tmp_path / "big.png"
-    path.write_bytes(png(padding=5 * CHUNK)[: 90_000] + b"\x00" * 10_000)
+    path.write_bytes(png(padding=5 * CHUNK)[:90_000] + b"\x00" * 10_000)
     transport = Noting()
     if colour == "sync":
         with Client(plain(), http=httpx.Client(transport=transport)) as client:

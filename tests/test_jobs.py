@@ -92,6 +92,14 @@ def test_a_whole_gathers_what_its_parts_have() -> None:
     assert lifecycle.joined(parts, whole).history == whole.history
 
 
+def test_missing_pictures_are_noted() -> None:
+    """A generation that succeeds with fewer pictures than asked for says so, once."""
+    pictures = (GeneratedImage(id="0"),)
+    seen = lifecycle.advanced(job(n=2), Snapshot(id="7", status=Status.SUCCEEDED, images=pictures), NOW)
+    assert seen.notes == ("1 of 2 pictures were made",)
+    assert not lifecycle.advanced(job(n=1), Snapshot(id="7", status=Status.SUCCEEDED, images=pictures), NOW).notes
+
+
 def test_a_cost_that_is_unknown_in_part_is_unknown() -> None:
     """A sum that leaves a part out is not given."""
     parts = [job("a", cost=Cost(amount=2, unit="CU", source="x")), job("b")]

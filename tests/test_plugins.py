@@ -61,7 +61,8 @@ def test_loading_one_provider_imports_no_other() -> None:
     """A client for one vendor never imports the code of another."""
     code = (
         "import sys; from unified_train import plugins; plugins.load('novita');"
-        "print(sorted(n for n in sys.modules if n.startswith('unified_train_') and '.' not in n), 'httpx' in sys.modules)"
+        "loaded = sorted(n for n in sys.modules if n.startswith('unified_train_') and '.' not in n);"
+        "print(loaded, 'httpx' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['unified_train_novita'] False"

@@ -27,7 +27,7 @@ def assert_clean(text: str) -> None:
 def test_a_whole_job_leaves_no_secret_behind(
     vendor: str, sandbox: Sandbox, photos: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logs at their most talkative, events, jobs as text and as JSON, and the client itself hold no key or signature."""
+    """Logs at their most talkative, events, jobs as text and as JSON, and the client itself hold no secret."""
     events: list[Any] = []
     few = photos.model_copy(update={"images": photos.images[:2]})
     with caplog.at_level(logging.DEBUG), Client(vendor, observer=events.append, **QUICK) as client:  # type: ignore[arg-type]

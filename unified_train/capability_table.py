@@ -17,7 +17,10 @@ YES, NO, UNSAID = "yes", "–", "not said"
 _FACTS: list[tuple[str, Callable[[Capabilities], str]]] = [
     ("training images", lambda can: "uploaded" if can.images.takes == "bytes" else "public URLs, or an image host"),
     ("image kinds", lambda can: ", ".join(_kinds(can.images.media_types))),
-    ("images in a training", lambda can: f"{can.images.minimum}–{can.images.maximum}" if can.images.maximum else f"≥ {can.images.minimum}"),
+    (
+        "images in a training",
+        lambda can: f"{can.images.minimum}–{can.images.maximum}" if can.images.maximum else f"≥ {can.images.minimum}",
+    ),
     ("bytes per image", lambda can: f"{can.images.max_bytes:,}" if can.images.max_bytes else UNSAID),
     ("trains", lambda can: ", ".join(sorted(can.training.kinds, reverse=True))),
     ("captions", lambda can: _yes(can.training.captions)),

@@ -47,7 +47,7 @@ class Dataset(Asked):
     """What to train on.
 
     Attributes:
-        images: At least one; paths, URLs, bytes, files, Pillow images, or images uploaded before.
+        images: At least one.
         trigger: A word that the base model doesn't know, such as `ohwx`, to call the trained thing by.
         class_word: What kind of thing it is, such as `cat`.
     """
@@ -65,6 +65,15 @@ class Dataset(Asked):
         if not taken:
             raise DatasetError("a dataset needs at least one image")
         return taken
+
+    @classmethod
+    def of(cls, images: Iterable[object], *, trigger: str | None = None, class_word: str | None = None) -> Self:
+        """Take whatever `Image.of` takes, and images uploaded before, in any mixture.
+
+        Raises:
+            DatasetError: There is none, or one of them is no image source.
+        """
+        return cls.model_validate({"images": images, "trigger": trigger, "class_word": class_word})
 
     @property
     def phrase(self) -> str:

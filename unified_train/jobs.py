@@ -47,11 +47,18 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
             "updated_at": now,
             "name": _either(job.name, snapshot.name),
             "base_model": _either(snapshot.base_model, job.base_model),
-            "notes": tuple(dict.fromkeys([*job.notes, *snapshot.notes])),
+            "notes": tuple(dict.fromkeys([*job.notes, *snapshot.notes, *_missing(job, snapshot)])),
             "history": job.history if same else (*job.history, change),
             "raw": redact.payload(snapshot.raw),
         }
     )
+
+
+def _missing(job: Job, snapshot: Snapshot) -> list[str]:
+    """A note if a vendor says that it succeeded, with fewer pictures than were asked for."""
+    if snapshot.status is not Status.SUCCEEDED or job.n is None or len(snapshot.images) >= job.n:
+        return []
+    return [f"{len(snapshot.images)} of {job.n} pictures were made"]
 
 
 def _either(first: Any, second: Any) -> Any:
@@ -98,6 +105,7 @@ def joined(jobs: Sequence[Job], whole: Job | None = None) -> Job:
         raw_status=raw,
         progress=_mean([job.progress for job in jobs]),
         eta=max((job.eta for job in jobs if job.eta is not None), default=None),
+        n=sum(job.n for job in jobs if job.n) or None,
         images=tuple(image for job in jobs for image in job.images),
         error=_failures(jobs),
         cost=_sum([job.cost for job in jobs]),

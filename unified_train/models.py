@@ -224,6 +224,7 @@ class Job(Record):
         progress: 0 to 1, if known.
         eta: Seconds to the end, as the vendor estimates.
         model: Of a training: the trained model, once it is usable.
+        n: Of a generation: how many pictures were asked for.
         images: Of a generation: its pictures, once they can be downloaded.
         error: Why it failed.
         cost: None if unknown.
@@ -249,6 +250,7 @@ class Job(Record):
     progress: float | None = None
     eta: float | None = None
     model: TrainedModel | None = None
+    n: int | None = None
     images: tuple[GeneratedImage, ...] = ()
     error: Failure | None = None
     cost: Cost | None = None

@@ -149,8 +149,10 @@ class Workflows:
 
     def _submit(self, talk: Conversation, model: TrainedModel, generation: checks.Generation) -> Workflow[Job]:
         snapshot = yield from talk.run(talk.provider.generate(model, generation.request, generation.options))
-        slug, labels = talk.provider.slug, generation.request.labels
-        return jobs.begun(slug, "generation", snapshot, self.clock(), labels=labels, notes=generation.notes)
+        request, notes = generation.request, generation.notes
+        return jobs.begun(
+            talk.provider.slug, "generation", snapshot, self.clock(), n=request.n, labels=request.labels, notes=notes
+        )
 
     def _tried(self, workflow: Workflow[T]) -> Workflow[T | UnifiedTrainError]:
         """The result or the error, so that one refused call does not lose the others, which are paid for."""

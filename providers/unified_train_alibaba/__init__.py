@@ -1,0 +1,18 @@
+"""Alibaba Cloud AiContent, personalized text-to-image: subject trainings from public image URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unified_train import hookimpl
+
+if TYPE_CHECKING:
+    from unified_train import AnyProvider
+
+
+@hookimpl
+def unified_train_providers() -> list[type[AnyProvider]]:
+    """The one provider class of this plugin."""
+    from unified_train_alibaba.provider import Alibaba
+
+    return [Alibaba]

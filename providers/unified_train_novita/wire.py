@@ -1,0 +1,212 @@
+"""The vendor's answers, read leniently: numbers may come as strings, lists as null, fields not at all.
+
+Novita dossier, sections 3, 4.4, 4.5, 5.4 and 7; where its sources disagree, section 12.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, Field, StrictInt, StrictStr
+
+from unified_train import Response, Wire
+
+
+def _number(value: object) -> float | None:
+    """A number that is not negative, also out of a string; None for whatever else stands there."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also out of a string; not by way of a float, since seeds have 64 bits."""
+    try:
+        return int(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    except ValueError:
+        return None
+
+
+def _flag(value: object) -> bool:
+    return str(value).lower() == "true"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _objects(value: object) -> list[Any]:
+    """The objects of a list; a single object counts as a list of one, anything else as an empty one."""
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+Number = Annotated[float | None, BeforeValidator(_number)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class UploadSlot(Wire):
+    """Where to put one training image (Novita dossier 3.1).
+
+    Attributes:
+        assets_id: A string or an integer; the vendor wants it back as it came.
+        upload_url: Presigned, good for two minutes at the least.
+        method: So far always PUT.
+        headers: To send with the bytes, each with a list of values.
+    """
+
+    assets_id: StrictStr | StrictInt
+    upload_url: Annotated[str, Field(pattern=r"^https?://")]
+    method: str = "PUT"
+    headers: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
+
+    def extra_headers(self) -> dict[str, str]:
+        """What must be sent besides what HTTP itself sends: of the sample's headers, none."""
+        found = {name.lower(): _object(value).get("values") for name, value in self.headers.items()}
+        return {
+            name: ", ".join(str(value) for value in values)
+            for name, values in found.items()
+            if isinstance(values, list) and values and name not in ("host", "content-length", "authorization")
+        }
+
+
+class Submitted(Wire):
+    """An accepted job: its id, bare or inside `data` (Novita dossier 5.3)."""
+
+    task_id: Annotated[str, Field(min_length=1)]
+
+    @classmethod
+    def of(cls, response: Response) -> Submitted:
+        """Read either form.
+
+        Raises:
+            MalformedResponse: It is neither.
+        """
+        body = response.json()
+        inner = body.get("data") if isinstance(body, dict) else None
+        return cls.read(inner if isinstance(inner, dict) else body, response)
+
+
+class ModelState(Wire):
+    """A trained model and whether it serves."""
+
+    model_name: Text = ""
+    model_status: Text = ""
+
+
+class Progress(Wire):
+    """How far a training is."""
+
+    eta_relative: Number = None
+    progress_percent: Number = None
+
+
+Models = Annotated[list[ModelState], BeforeValidator(_objects)]
+
+
+class TrainingState(Wire):
+    """The state of a training (Novita dossier 4.4); `models` is empty, null or missing until there is one."""
+
+    task_status: str
+    models: Models = []
+    extra: Annotated[Progress, BeforeValidator(_object)] = Progress()
+
+
+class ListedTraining(Wire):
+    """A training in the list; the prose calls the models `model`, every sample `models` (Novita dossier 4.5)."""
+
+    task_id: str
+    task_status: str
+    task_type: str
+    task_name: Text = ""
+    created_at: Number = None
+    models: Annotated[Models, Field(validation_alias=AliasChoices("models", "model"))] = []
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was accepted; None if that is not told, or no time that a calendar knows."""
+        try:
+            return datetime.fromtimestamp(self.created_at, UTC) if self.created_at else None
+        except (ValueError, OverflowError, OSError):
+            return None
+
+
+class Pagination(Wire):
+    """Where the list goes on."""
+
+    next_cursor: Text = ""
+
+
+class TrainingList(Wire):
+    """One page of trainings, newest first in the samples."""
+
+    tasks: Annotated[list[dict[str, Any]], BeforeValidator(_objects)]
+    pagination: Annotated[Pagination, BeforeValidator(_object)] = Pagination()
+
+
+class Safety(Wire):
+    """What the content check found; `valid` says that it ran, not that the picture is harmless."""
+
+    valid: Annotated[bool, BeforeValidator(_flag)] = False
+    confidence: Number = None
+
+
+class Picture(Wire):
+    """One generated picture."""
+
+    image_url: Text = ""
+    image_type: Text = ""
+    nsfw_detection_result: Annotated[Safety, BeforeValidator(_object)] = Safety()
+
+
+class Task(Wire):
+    """The head of a generation's state."""
+
+    status: str
+    reason: Text = ""
+    eta: Number = None
+    progress_percent: Number = None
+
+
+class GenerationExtra(Wire):
+    """What else is told of a generation."""
+
+    seed: Whole = None
+
+
+class GenerationState(Wire):
+    """The state of a generation (Novita dossier 5.4)."""
+
+    task: Task
+    images: Annotated[list[Picture], BeforeValidator(_objects)] = []
+    extra: Annotated[GenerationExtra, BeforeValidator(_object)] = GenerationExtra()
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Those images that can be fetched."""
+        return [image for image in self.images if image.image_url]
+
+
+class CatalogueModel(Wire):
+    """A model that the account can use (Novita dossier 7)."""
+
+    sd_name: Text = ""
+    sd_name_in_api: Text = ""
+    base_model: Text = ""
+
+
+class Catalogue(Wire):
+    """One page of models."""
+
+    models: Annotated[list[CatalogueModel], BeforeValidator(_objects)] = []
