@@ -223,9 +223,9 @@ class TestTrouble:
         client = connect(vendor)
         job = client.train(cat(few))
         path, _ = POLLS[vendor]
+        more: dict[str, dict[str, Any]] = {"body": {"body": "<html>"}, "status": {"status": 500}}
         for kind in ("drop_before", "truncate", "body", "status", "drop_after"):
-            more: dict[str, Any] = {"body": {"body": "<html>"}, "status": {"status": 500}}.get(kind) or {}
-            fault(sandbox, method="GET", path=path, kind=kind, **more)
+            fault(sandbox, method="GET", path=path, kind=kind, **more.get(kind, {}))
         assert client.wait(job, timeout=30).status is Status.SUCCEEDED
 
     def test_an_unknown_word_is_kept_and_waited_through(

@@ -74,6 +74,18 @@ def test_what_is_wrong_is_one_sentence(arguments: list[str], code: int, sentence
     assert "Traceback" not in done.output
 
 
+def test_an_interruption_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with its exit code and says that jobs go on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unified_train.cli.demo._dataset", interrupt)
+    done = run("demo")
+    assert done.exit_code == 130
+    assert "go on at their vendors" in done.output
+
+
 def test_a_folder_of_nothing(tmp_path: Path) -> None:
     """A folder without images is refused by name."""
     done = run("demo", "--photos", str(tmp_path))

@@ -216,6 +216,14 @@ class TestWaiting:
         vendor.words["7"] = ["succeeded"]
         assert client.wait(error.value.job).status is Status.SUCCEEDED
 
+    def test_no_time_is_time_for_one_look(self, client: Any, vendor: Vendor) -> None:
+        """A deadline of nothing still looks once."""
+        vendor.words |= {"1": ["succeeded"], "2": ["running"]}
+        assert client.wait("plain:training:1", timeout=0).status is Status.SUCCEEDED
+        with pytest.raises(WaitTimeout) as error:
+            client.wait("plain:training:2", timeout=0)
+        assert error.value.job.status is Status.RUNNING
+
     def test_each_change_is_told_once(self, client: Any, vendor: Vendor) -> None:
         """Progress callback and iterator hear of changes, not of polls."""
         words = ["queued", "queued", "running", "running", "succeeded"]

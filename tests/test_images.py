@@ -158,6 +158,18 @@ class TestBadFiles:
         with pytest.raises(DatasetError, match=r"fake\.jpg: not an image"):
             _ = Image.of(path).media_type
 
+    def test_a_file_that_goes_away(self, tmp_path: Path) -> None:
+        """A file that was there when it was checked and is gone when it is sent is named."""
+        path = tmp_path / "gone.png"
+        path.write_bytes(png())
+        image = Image.of(path)
+        body = image.body()
+        path.unlink()
+        with pytest.raises(DatasetError, match=r"gone\.png: can't be read"):
+            body.read()
+        with pytest.raises(DatasetError, match=r"gone\.png: can't be read"):
+            image.body()
+
     def test_empty(self, tmp_path: Path) -> None:
         """A file of 0 bytes is called empty."""
         path = tmp_path / "empty.png"

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 from unified_train import redact
-from unified_train.errors import MalformedResponse
+from unified_train.errors import DatasetError, MalformedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,13 +85,26 @@ class FileBody(Body):
     def __init__(self, path: Path, media_type: str = "application/octet-stream") -> None:
         self.path = path
         self.media_type = media_type
-        self.size = path.stat().st_size
+        try:
+            self.size = path.stat().st_size
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the file piece by piece."""
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
+        """Yield the file piece by piece.
+
+        Raises:
+            DatasetError: It can't be read (any more).
+        """
+        try:
+            with self.path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: OSError) -> DatasetError:
+        return DatasetError(f"{self.path}: can't be read ({error.strerror})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,9 +238,10 @@ class Conversation:
         """The error to raise: itself, or `SubmissionUncertain` where it leaves open whether the request counted."""
         if request.idempotent or not _ambiguous(error):
             return error
+        danger = "could be billed twice" if request.effect is Effect.PAY else "would leave a second one"
         return SubmissionUncertain(
             f"{self.provider.slug} {request.operation}: {error}; it may or may not have been accepted, and was not"
-            " repeated, since that could be billed twice."
+            f" repeated, since that {danger}."
             f" Look at {self.provider.title}'s own list before trying again.",
             provider=self.provider.slug,
             operation=request.operation,

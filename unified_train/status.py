@@ -9,7 +9,7 @@ unknown   the vendor said a word that nobody has mapped: it is kept visible, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -46,15 +46,24 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class StatusTable:
-    """All words of one vendor field, compared trimmed and without regard to case."""
+    """All words of one vendor field, compared trimmed and without regard to case.
 
-    field: str
+    Attributes:
+        name: Of the field, such as `task_status`.
+        words: What each word means.
+    """
+
+    name: str
     words: Mapping[str, Word]
+    _folded: dict[str, Status] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        folded = {word.casefold(): entry.status for word, entry in self.words.items()}
+        object.__setattr__(self, "_folded", folded)
 
     def read(self, word: object) -> Status:
         """The neutral status of a vendor word; `Status.UNKNOWN` for anything that is not in the table."""
-        known = {name.casefold(): entry for name, entry in self.words.items()}.get(str(word).strip().casefold())
-        return known.status if known else Status.UNKNOWN
+        return self._folded.get(str(word).strip().casefold(), Status.UNKNOWN)
 
     def __iter__(self) -> Iterator[tuple[str, Word]]:
         return iter(self.words.items())

@@ -198,7 +198,8 @@ class Workflows:
         """Look at jobs until all have finished, or one; emits each changed job, and returns them in their order."""
         watched = _Watched([self._known(job) for job in waited_for], self.polling, timeout)
         while not watched.over(until):
-            if due := watched.due():
+            due = watched.due()
+            if due:
                 looks = [self._tried(self._look(watched.jobs[index])) for index in due]
                 for index, seen in zip(due, (yield from gather(looks, limit=self.parallel)), strict=True):
                     if watched.take(index, seen, self._talk(watched.jobs[index].provider).provider.poll_floor):
@@ -206,6 +207,7 @@ class Workflows:
                             progress(watched.jobs[index])
                         yield from emit(watched.jobs[index])
             else:
+                watched.check_deadline()
                 yield from sleep(watched.pause())
         return watched.jobs
 
@@ -309,17 +311,18 @@ class _Watched:
 
     def over(self, until: Until) -> bool:
         finished = [job.finished for job in self.jobs]
-        if any(finished) if until == "first" else all(finished):
-            return True
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            running = [job for job in self.jobs if not job.finished]
-            raise WaitTimeout(
-                f"{len(running)} of {len(self.jobs)} jobs still run after {self._deadline - self._started:g} seconds,"
-                f" such as {running[0].reference} ({running[0].status}); nothing was canceled, wait again",
-                job=running[0],
-                jobs=self.jobs,
-            )
-        return False
+        return any(finished) if until == "first" else all(finished)
+
+    def check_deadline(self) -> None:
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return
+        running = [job for job in self.jobs if not job.finished]
+        raise WaitTimeout(
+            f"{len(running)} of {len(self.jobs)} jobs still run after {self._deadline - self._started:g} seconds,"
+            f" such as {running[0].reference} ({running[0].status}); nothing was canceled, wait again",
+            job=running[0],
+            jobs=self.jobs,
+        )
 
     def due(self) -> list[int]:
         now = time.monotonic()

@@ -25,6 +25,7 @@ from unified_train import (
     UploadedImage,
 )
 from unified_train_scenario import bodies, catalog, snapshots
+from unified_train_scenario.attaching import TrainingSet
 from unified_train_scenario.options import ScenarioGeneration, ScenarioTraining
 from unified_train_scenario.refusals import ALREADY_TRAINING, CUSTOM_ONLY, is_refusal, refusal
 from unified_train_scenario.settings import ScenarioSettings
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
         TrainingRequest,
     )
 
-_BATCH = 10
 _PAGE = "100"
 _MOST_PAGES = 10
 _LARGEST_INLINE = 4_000_000
@@ -130,11 +130,12 @@ class Scenario(Provider[ScenarioSettings, ScenarioTraining, ScenarioGeneration])
         return refusal(response)
 
     def query(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The project goes into the query of every route (dossier 1)."""
+        """Query parameters with the project, which goes into the query of every route (dossier 1)."""
         project = {"projectId": self.settings.project_id} if self.settings.project_id else {}
         return {**project, **(more or {})}
 
     def read(self, path: str, operation: str, query: Mapping[str, str] | None = None) -> Request:
+        """A GET in the project."""
         return self.get(path, operation, query=self.query(query))
 
     # -- checks before the first request -------------------------------------------------------------------------------
@@ -195,6 +196,7 @@ class Scenario(Provider[ScenarioSettings, ScenarioTraining, ScenarioGeneration])
         return ModelAnswer.parse(response).model
 
     def model(self, model_id: str, operation: str) -> Flow[Model]:
+        """Read one model."""
         response = yield self.read(f"/models/{model_id}", operation)
         return ModelAnswer.parse(response).model
 

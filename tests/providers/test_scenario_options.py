@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from helpers import png
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unified_train import (
@@ -165,6 +165,7 @@ def test_steps_become_repeats_elsewhere() -> None:
     assert parameters(request(steps=100), batch_size=4, epochs=2)["nbRepeats"] == 20
 
 
+@settings(deadline=None)
 @given(steps=st.integers(1, 20_000), images=st.integers(1, 50), epochs=st.integers(1, 100), batch=st.integers(1, 8))
 def test_repeats_are_as_near_to_the_steps_as_possible(steps: int, images: int, epochs: int, batch: int) -> None:
     """For any dataset the repeats are in range and within half a round of what was asked, or it is refused."""

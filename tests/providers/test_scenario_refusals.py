@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unified_train import (
@@ -174,6 +174,7 @@ def test_a_cooldown_tells_how_long_to_wait() -> None:
     assert error(429, {"reason": "r", "details": {"remainingSeconds": True}}).retry_after is None
 
 
+@settings(deadline=None)
 @given(
     status=st.integers(300, 599),
     body=st.recursive(

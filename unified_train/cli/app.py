@@ -36,6 +36,9 @@ class Commands(click.Group):
         except UnifiedTrainError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(exit_code(error))
+        except KeyboardInterrupt:
+            click.echo("interrupted; jobs that were started go on at their vendors", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def exit_code(error: Exception) -> int:
