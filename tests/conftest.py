@@ -17,7 +17,8 @@ from unified_train.sandbox import Sandbox
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
 QUICK = {
-    "polling": Polling(first=0.01, share=0.05, longest=0.1, keep_floor=False),
+    "polling": Polling(first=0.01, share=0.05, longest=0.1),
+    "pace": False,
     "retry": Retry(attempts=3, first=0.01, longest=0.1),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from unified_train import (
     Image,
     ImageRules,
     Job,
+    JobKind,
     Moment,
     Options,
     Provider,
@@ -66,6 +68,10 @@ CAPABILITIES = Capabilities(
 )
 
 
+PICTURES = ImageRules(media_types=frozenset({"image/png"}), max_pixels=10_000, maximum=2)
+"""What a vendor with pictures as input takes; the plain one takes none."""
+
+
 class PlainSettings(Settings):
     env = {"api_key": ("PLAIN_KEY", "PLAIN_OLD_KEY"), "base_url": ("PLAIN_URL",)}
     required = ("api_key",)
@@ -97,6 +103,23 @@ class Plain(Provider[PlainSettings, PlainOptions, PlainOptions]):
         if response.ok:
             return None
         return error_class(response.status)(response.excerpt or "no", http_status=response.status)
+
+    def clock_is_wrong(self, error: ApiError) -> bool:
+        return error.http_status == 418
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> tuple[JobKind, Snapshot]:
+        if headers.get("x-event") != "job":
+            raise self.bad_webhook("no event")
+        return "generation", Snapshot(id=body.decode(), status=Status.SUCCEEDED, raw_status="done")
+
+    def balance(self) -> Flow[float]:
+        """Something that only this vendor offers."""
+        return float((yield self.get("/balance", "account.balance")).json()["id"])
+
+    def patch(self) -> Flow[Snapshot]:
+        """Something that only this vendor offers, and that starts a job."""
+        answer = yield self.post("/patches", "generation.start", {}, effect=Effect.PAY)
+        return Snapshot(id=answer.json()["id"], status=Status.QUEUED)
 
     def upload(self, image: Image) -> Flow[UploadedImage]:
         answer = yield Request(

@@ -137,6 +137,17 @@ def test_providers_are_shown_in_three_forms() -> None:
     assert json.loads(run("providers", "--json").output)["novita"]["images"]["maximum"] == 50
 
 
+def test_help_lists_the_commands_without_loading_them() -> None:
+    """The overview names every command, and imports none of what they need."""
+    code = (
+        "import sys; from unified_train.cli.app import cli; cli(['--help'], standalone_mode=False);"
+        "print([name for name in ('rich', 'pydantic', 'httpx', 'anyio') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "demo" in done.stdout
+    assert done.stdout.strip().endswith("[]")
+
+
 def test_exit_codes_tell_what_kind_of_error_it_was() -> None:
     """Each kind of error has the exit code that the help text promises."""
     job = Job(provider="plain", kind="training", id="7")
@@ -163,3 +174,49 @@ def test_without_its_packages_the_command_says_how_to_get_them(missing: str, mon
     else:
         with pytest.raises(SystemExit, match=r"pip install 'unified-train\[cli\]'"):
             main()
+
+
+def test_main_runs_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The console script runs the commands."""
+    monkeypatch.setattr(sys, "argv", ["unified-train", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "version" in capsys.readouterr().out
+
+
+def test_without_the_sandbox_extra_the_commands_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing server package is one sentence, for the demo and for the server."""
+    monkeypatch.setitem(sys.modules, "unified_train.sandbox", None)
+    for arguments in (["demo"], ["sandbox", "serve"]):
+        done = run(*arguments)
+        assert done.exit_code == 3
+        assert done.output.startswith("error: ")
+
+
+def test_an_installation_without_photographs_asks_for_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the bundled photographs are missing, the demo says so."""
+    monkeypatch.setattr("unified_train.demo.story.__file__", "/nowhere/at/all/story.py")
+    done = run("demo")
+    assert done.exit_code == 3
+    assert "name a folder of yours with --photos" in done.output
+
+
+def test_a_broken_plugin_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The overview shows what works, and names what does not."""
+    from unified_train import plugins
+
+    found = plugins.load_all()
+    broken = plugins.Found(found.providers, (errors.PluginError("plugin x can't be loaded"),))
+    monkeypatch.setattr(plugins, "load_all", lambda: broken)
+    assert "warning: plugin x can't be loaded" in run("providers").output
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("example.com", False)]
+)
+def test_loopback_is_known_by_name_and_number(host: str, own: bool) -> None:
+    """Only this machine's own addresses are safe to listen on without a warning."""
+    from unified_train.cli.sandbox import _loopback
+
+    assert _loopback(host) is own

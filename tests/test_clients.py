@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from helpers import Plain, plain, png
+from helpers import CAPABILITIES, PICTURES, Plain, plain, png
 
 from unified_train import (
     AsyncClient,
@@ -19,6 +19,7 @@ from unified_train import (
     Client,
     ConfigurationError,
     Dataset,
+    DatasetError,
     GenerationRequest,
     Image,
     InvalidOptions,
@@ -30,6 +31,7 @@ from unified_train import (
     PluginError,
     Polling,
     ProviderUnavailable,
+    Range,
     RateLimited,
     Retry,
     Status,
@@ -252,9 +254,27 @@ class TestWaiting:
         vendor.words["7"] = [500]
         transport = httpx.MockTransport(vendor)
         http: Any = httpx.Client(transport=transport) if colour == "sync" else httpx.AsyncClient(transport=transport)
-        polling = Polling(first=0.01, longest=0.01, patience=0.03, keep_floor=False)
+        polling = Polling(first=0.01, longest=0.01, patience=0.03)
         with pytest.raises(ProviderUnavailable):
-            connect(plain(), http=http, polling=polling, retry=Retry(attempts=1)).wait("plain:training:7")
+            connect(plain(), http=http, polling=polling, retry=Retry(attempts=1), pace=False).wait("plain:training:7")
+
+    def test_a_vendors_least_interval_is_kept_unless_told_otherwise(
+        self, connect: Connect, vendor: Vendor, colour: str
+    ) -> None:
+        """However impatient the polling, a vendor's floor stands between two looks; `pace=False` takes it away."""
+        vendor.words["7"] = ["running"]
+        looks = []
+        for pace in (True, False):
+            transport = httpx.MockTransport(vendor)
+            http: Any = (
+                httpx.Client(transport=transport) if colour == "sync" else httpx.AsyncClient(transport=transport)
+            )
+            before = len(vendor.seen)
+            with pytest.raises(WaitTimeout):
+                connect(plain(), http=http, pace=pace).wait("plain:training:7", timeout=0.2)
+            looks.append(len(vendor.seen) - before)
+        assert looks[0] == 1
+        assert looks[1] > 1
 
     def test_a_refusal_ends_the_wait(self, client: Any, vendor: Vendor) -> None:
         """A wrong key does not become right by waiting."""
@@ -320,6 +340,89 @@ class TestRefusals:
             client.download(job)
 
 
+class TestInputs:
+    """Pictures to generate from."""
+
+    @pytest.fixture
+    def seeing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the plain vendor take pictures."""
+        generation = CAPABILITIES.generation.model_copy(
+            update={
+                "image": PICTURES,
+                "references": PICTURES,
+                "options": {**CAPABILITIES.generation.options, "strength": Range(minimum=0.1, maximum=1)},
+            }
+        )
+        monkeypatch.setattr(Plain, "capabilities", CAPABILITIES.model_copy(update={"generation": generation}))
+
+    @pytest.mark.parametrize("values", [{"image": png()}, {"references": [png()]}])
+    def test_a_vendor_that_takes_none(self, client: Any, vendor: Vendor, values: dict[str, Any]) -> None:
+        """An input picture is never dropped: where the vendor takes none, that is an error."""
+        with pytest.raises(UnsupportedCapability, match="to generate from; leave it out"):
+            client.generate(MODEL, GenerationRequest(prompt="{subject}", **values), on_unsupported="drop")
+        assert not vendor.seen
+
+    @pytest.mark.usefixtures("seeing")
+    def test_remote_pictures_are_fetched_first(self, client: Any, vendor: Vendor) -> None:
+        """A vendor that takes bytes gets them, whatever the picture was given as."""
+        url = "http://photos.test/photos/cat.png"
+        given = GenerationRequest.model_validate(
+            {"prompt": "{subject}", "image": url, "references": [url, png()], "strength": 0.5}
+        )
+        client.generate(MODEL, given)
+        assert [request.url.host for request in vendor.seen] == ["photos.test", "photos.test", "plain.test"]
+
+    @pytest.mark.usefixtures("seeing")
+    @pytest.mark.parametrize(
+        ("values", "sentence"),
+        [
+            ({"image": png(101, 100)}, "10,100 pixels; Plain takes at most 10,000 per image"),
+            ({"image": b"GIF89a\x01\x00\x01\x00"}, "Plain takes no gif"),
+            ({"references": [png()] * 3}, "references: 3 pictures; Plain takes at most 2"),
+            ({"strength": 0.5}, "strength: says how far to leave `image`, but there is none"),
+            ({"image": png(), "strength": 0.05}, "strength: 0.05 is outside"),
+        ],
+    )
+    def test_rules(self, client: Any, vendor: Vendor, values: dict[str, Any], sentence: str) -> None:
+        """Kind, size and number of input pictures are checked before anything is sent."""
+        with pytest.raises((DatasetError, InvalidOptions)) as error:
+            client.generate(MODEL, GenerationRequest(prompt="{subject}", **values))
+        assert sentence in str(error.value)
+        assert not vendor.seen
+
+    def test_a_path_is_no_list(self) -> None:
+        """References are a list."""
+        with pytest.raises(DatasetError, match="references must be a list"):
+            GenerationRequest.model_validate({"prompt": "x", "references": "cat.png"})
+
+
+class TestOneVendorAlone:
+    """What only one vendor offers."""
+
+    def test_a_flow_of_a_provider_is_run(self, client: Any, vendor: Vendor) -> None:
+        """Any flow of a provider runs through the client; one that starts a job gives a job."""
+        vendor.script = [httpx.Response(200, json={"id": "7.5"})]
+        assert client.run(client.provider("plain").balance()) == 7.5
+        job = client.run(client.provider().patch())
+        assert (job.kind, job.status) == ("generation", Status.QUEUED)
+        assert client.wait(job).status is Status.SUCCEEDED
+
+    def test_a_webhook_is_a_hint(self, client: Any, vendor: Vendor) -> None:
+        """A webhook's job is unknown until it is polled, and nonsense is refused."""
+        job = client.parse_webhook("plain", {"X-Event": "job"}, b"7")
+        assert (job.reference, job.status, job.raw_status) == ("plain:generation:7", Status.UNKNOWN, "done")
+        assert not vendor.seen
+        assert client.wait(job).status is Status.SUCCEEDED
+        with pytest.raises(MalformedResponse, match="this is no webhook of Plain: no event"):
+            client.parse_webhook("plain", {}, b"7")
+
+    def test_an_image_on_no_host_is_not_deleted(self, client: Any) -> None:
+        """What a vendor holds stays there."""
+        uploaded = client.upload_image(png())
+        with pytest.raises(UnsupportedCapability, match="plain keeps what was uploaded"):
+            client.delete_image(uploaded)
+
+
 class TestTransport:
     """No answer."""
 
@@ -380,11 +483,24 @@ def test_the_observer_hears_of_jobs(vendor: Vendor) -> None:
     """Each start and each change of a job is an event."""
     heard: list[Any] = []
     http = httpx.Client(transport=httpx.MockTransport(vendor))
-    polling = Polling(first=0.01, keep_floor=False)
-    with Client(plain(), http=http, observer=heard.append, polling=polling) as client:
+    polling = Polling(first=0.01)
+    with Client(plain(), http=http, observer=heard.append, polling=polling, pace=False) as client:
         client.wait(client.train(TrainingRequest(name="t", dataset=photos())))
     changes = [event.job.status for event in heard if isinstance(event, JobChanged)]
     assert changes == [Status.QUEUED, Status.RUNNING, Status.SUCCEEDED]
+
+
+def test_an_observer_that_fails_loses_no_job(vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+    """What an observer raises is logged; the job that was paid for is returned."""
+
+    def observer(event: object) -> None:
+        raise ZeroDivisionError
+
+    http = httpx.Client(transport=httpx.MockTransport(vendor))
+    with Client(plain(), http=http, observer=observer) as client:
+        job = client.train(TrainingRequest(name="t", dataset=photos()))
+    assert job.status is Status.QUEUED
+    assert "the observer failed on JobChanged" in caplog.text
 
 
 def test_a_rate_limit_is_told_with_its_seconds(client: Any, vendor: Vendor) -> None:

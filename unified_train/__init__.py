@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from unified_train.events import RetryScheduled as RetryScheduled
     from unified_train.flow import Flow as Flow
     from unified_train.hookspecs import hookimpl as hookimpl
+    from unified_train.hosting import HostedImage as HostedImage
+    from unified_train.hosting import ImageHost as ImageHost
     from unified_train.http import Base64 as Base64
     from unified_train.http import Body as Body
     from unified_train.http import BytesBody as BytesBody
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from unified_train.http import escaped as escaped
     from unified_train.http import origin as origin
     from unified_train.images import Image as Image
+    from unified_train.limiter import Rate as Rate
     from unified_train.models import Change as Change
     from unified_train.models import Cost as Cost
     from unified_train.models import Failure as Failure
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
     from unified_train.provider import Wire as Wire
     from unified_train.provider import check_image as check_image
     from unified_train.provider import error_class as error_class
+    from unified_train.refusals import ErrorTable as ErrorTable
+    from unified_train.refusals import Refusal as Refusal
     from unified_train.status import Status as Status
     from unified_train.status import StatusTable as StatusTable
     from unified_train.status import Word as Word
@@ -82,17 +87,20 @@ _HOMES = {
     ),
     "events": "Event JobChanged RequestFinished RetryScheduled",
     "flow": "Flow",
+    "hosting": "HostedImage ImageHost",
     "hookspecs": "hookimpl",
     "http": "Base64 Body BytesBody Effect FileBody JsonBody Moment Request Response escaped origin",
     "images": "Image",
     "models": (
         "Change Cost Failure GeneratedImage GenerationRequest Job JobKind Snapshot TrainedModel TrainingRequest"
     ),
+    "limiter": "Rate",
     "policy": "Polling Retry",
     "provider": (
         "AnyProvider CONTRACT Capabilities GenerationCapabilities ImageRules Options Provider Range Settings"
         " TrainingCapabilities Wire check_image error_class"
     ),
+    "refusals": "ErrorTable Refusal",
     "status": "Status StatusTable Word",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

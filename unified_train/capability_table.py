@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 YES, NO, UNSAID = "yes", "–", "not said"
 
+
+def _references(can: Capabilities) -> str:
+    rules = can.generation.references
+    return NO if rules is None else f"1–{rules.maximum}" if rules.maximum else YES
+
+
 _FACTS: list[tuple[str, Callable[[Capabilities], str]]] = [
     ("training images", lambda can: "uploaded" if can.images.takes == "bytes" else "public URLs, or an image host"),
     ("image kinds", lambda can: ", ".join(_kinds(can.images.media_types))),
@@ -34,8 +40,11 @@ _FACTS: list[tuple[str, Callable[[Capabilities], str]]] = [
         (f"generation: {name}", lambda can, name=name: _range(can.generation.options, name))
         for name in GENERATION_OPTIONS
     ],
+    ("generation: from an image", lambda can: _yes(can.generation.image is not None)),
+    ("generation: references", _references),
     ("generation: cancel", lambda can: _yes(can.generation.cancel)),
     ("generation: list", lambda can: _yes(can.generation.list)),
+    ("weights export", lambda can: _yes(can.export)),
     ("says what it cost", lambda can: _yes(can.cost)),
     ("safety flags", lambda can: _yes(can.safety)),
 ]

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from unified_train.dataset import UploadedImage
-from unified_train.errors import DatasetError, InvalidOptions, UnifiedTrainWarning, UnsupportedCapability
+from unified_train.errors import (
+    ConfigurationError,
+    DatasetError,
+    InvalidOptions,
+    UnifiedTrainWarning,
+    UnsupportedCapability,
+)
+from unified_train.hosting import VARIABLE
 from unified_train.models import SUBJECT, GenerationRequest, TrainingRequest
+from unified_train.provider import check_image as check_against
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +29,7 @@ OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
 """What to do with a neutral option that a vendor can't honour; whichever it is, the job's notes tell."""
 
 TRAINING_OPTIONS = ("base_model", "steps", "learning_rate", "rank", "resolution", "seed")
-GENERATION_OPTIONS = ("negative_prompt", "width", "height", "seed", "steps", "guidance")
+GENERATION_OPTIONS = ("negative_prompt", "width", "height", "seed", "steps", "guidance", "strength")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,10 @@ class Generation:
     notes: tuple[str, ...]
 
 
-def check_training(provider: AnyProvider, request: TrainingRequest, on_unsupported: OnUnsupported) -> Training:
-    """Fit a training request to a vendor.
+def check_training(
+    provider: AnyProvider, request: TrainingRequest, on_unsupported: OnUnsupported, *, hosted: bool = False
+) -> Training:
+    """Fit a training request to a vendor; `hosted` says whether there is an image host.
 
     Raises:
         UnsupportedCapability: The vendor can't do it.
@@ -53,7 +63,7 @@ def check_training(provider: AnyProvider, request: TrainingRequest, on_unsupport
     abilities = provider.capabilities.training
     if request.kind not in abilities.kinds:
         raise UnsupportedCapability(f"{provider.title} trains no {request.kind}, only {', '.join(abilities.kinds)}")
-    _check_images(provider, request)
+    _check_images(provider, request, hosted=hosted)
     values, notes = _fitted(provider, request, TRAINING_OPTIONS, abilities.options, on_unsupported)
     if abilities.default_base_model and values.get("base_model", request.base_model) is None:
         values["base_model"] = abilities.default_base_model
@@ -65,20 +75,25 @@ def check_training(provider: AnyProvider, request: TrainingRequest, on_unsupport
     return Training(fitted, options, tuple(notes))
 
 
-def _check_images(provider: AnyProvider, request: TrainingRequest) -> None:
+def _check_images(provider: AnyProvider, request: TrainingRequest, *, hosted: bool) -> None:
     rules, count = provider.capabilities.images, len(request.dataset.images)
     if count < rules.minimum:
         raise DatasetError(f"{count} images; {provider.title} needs at least {rules.minimum}")
     if rules.maximum is not None and count > rules.maximum:
         raise DatasetError(f"{count} images; {provider.title} takes at most {rules.maximum}; leave some out")
     for image in request.dataset.images:
-        check_image(provider, image)
+        check_image(provider, image, hosted=hosted)
 
 
-def check_image(provider: AnyProvider, image: Image | UploadedImage) -> None:
-    """Raise if the vendor won't take an image, or if it was uploaded to another one."""
+def check_image(provider: AnyProvider, image: Image | UploadedImage, *, hosted: bool) -> None:
+    """Raise if the vendor won't take an image, if there is no way to bring it there, or if it is at another vendor."""
     if not isinstance(image, UploadedImage):
         provider.check_image(image)
+        if provider.capabilities.images.takes == "url" and not image.remote and not hosted:
+            raise ConfigurationError(
+                f"{image.name}: {provider.title} takes images by public URL only; give a URL, or set {VARIABLE} to an"
+                " image host of yours: a URL prefix below which a PUT stores a file and a GET returns it to anyone"
+            )
     elif image.provider != provider.slug:
         raise InvalidOptions(f"{image.name} was uploaded to {image.provider}; upload it to {provider.slug} too")
 
@@ -104,6 +119,7 @@ def check_generation(
         UnsupportedCapability: An option can't be honoured and `on_unsupported` is `error`.
     """
     abilities = provider.capabilities.generation
+    check_inputs(provider, request)
     values, notes = _fitted(provider, request, GENERATION_OPTIONS, abilities.options, on_unsupported)
     values["prompt"] = prompt = _with_subject(provider, model, request.prompt)
     if abilities.max_prompt is not None and len(prompt) > abilities.max_prompt:
@@ -119,6 +135,24 @@ def check_generation(
     fitted = request.model_copy(update=values)
     provider.check_generation(model, fitted, options)
     return Generation(fitted, options, tuple(notes))
+
+
+def check_inputs(provider: AnyProvider, request: GenerationRequest) -> None:
+    """Raise if the vendor takes no pictures to generate from, or not these; such an input is never dropped silently."""
+    abilities = provider.capabilities.generation
+    given = {"image": [request.image] if request.image else [], "references": list(request.references)}
+    for name, images in given.items():
+        rules = abilities.image if name == "image" else abilities.references
+        if not images:
+            continue
+        if rules is None:
+            raise UnsupportedCapability(f"{provider.title} takes no {name} to generate from; leave it out")
+        if rules.maximum is not None and len(images) > rules.maximum:
+            raise InvalidOptions(f"{name}: {len(images)} pictures; {provider.title} takes at most {rules.maximum}")
+        for image in images:
+            check_against(image, rules, provider.title)
+    if request.strength is not None and request.image is None:
+        raise InvalidOptions("strength: says how far to leave `image`, but there is none")
 
 
 def _with_subject(provider: AnyProvider, model: TrainedModel, prompt: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from unified_train import plugins
 from unified_train.engine import AsyncEngine, Engine
 from unified_train.errors import ConfigurationError, JobCanceled, JobFailed
+from unified_train.hosting import VARIABLE, host_of
 from unified_train.models import Job
 from unified_train.policy import Conversation, Polling, Retry
 from unified_train.provider import Provider
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
     from unified_train.checks import OnUnsupported
     from unified_train.dataset import UploadedImage
     from unified_train.events import Observer
+    from unified_train.flow import Flow
+    from unified_train.hosting import ImageHost
     from unified_train.images import Image
-    from unified_train.models import GenerationRequest, JobKind, TrainedModel, TrainingRequest
+    from unified_train.models import GenerationRequest, JobKind, Snapshot, TrainedModel, TrainingRequest
     from unified_train.provider import AnyProvider, Capabilities
-    from unified_train.workflows import JobLike, Until
+    from unified_train.watching import Until
+    from unified_train.workflows import JobLike
+
+
+T = TypeVar("T")
 
 
 class _Shared:
@@ -41,6 +48,8 @@ class _Shared:
         polling: Polling | None,
         parallel: int,
         observer: Observer | None,
+        image_host: ImageHost | str | None,
+        pace: bool,
     ) -> None:
         if not providers:
             names = ", ".join(plugins.installed())
@@ -48,8 +57,9 @@ class _Shared:
         conversations: dict[str, Conversation] = {}
         for named in providers:
             provider = named if isinstance(named, Provider) else _made(named, (settings or {}).get(named, {}))
-            conversations[provider.slug] = Conversation(provider, retry or Retry(), observer)
-        self._workflows = Workflows(conversations, polling or Polling(), parallel)
+            conversations[provider.slug] = Conversation(provider, retry or Retry(), observer, pace=pace)
+        host = _image_host(image_host, [conversation.provider for conversation in conversations.values()])
+        self._workflows = Workflows(conversations, polling or Polling(), parallel, host, pace)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -60,8 +70,38 @@ class _Shared:
         """What a vendor can do; nothing is sent."""
         return self._workflows.capabilities(provider)
 
+    def provider(self, slug: str | None = None) -> Any:
+        """One of the providers that this client speaks through, for what only it offers; see `run`.
+
+        Typed as `Any`, since what a plugin offers beyond `Provider` is known only when it is loaded.
+        """
+        return self._workflows.provider(slug)
+
+    def parse_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> Job:
+        """The job that a webhook is about; nothing is sent.
+
+        What it says is a hint, since vendors sign nothing: the job's status is unknown until it is polled.
+
+        Args:
+            provider: Slug of the vendor whose webhook it is said to be.
+            headers: As received.
+            body: As received.
+
+        Raises:
+            MalformedResponse: It is no webhook of this vendor.
+            UnsupportedCapability: The vendor sends none.
+        """
+        return self._workflows.parse_webhook(provider, headers, body)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self.providers)}>"
+
+
+def _image_host(named: ImageHost | str | None, providers: Sequence[AnyProvider]) -> ImageHost | None:
+    """The host that is named here, or by the environment if a vendor needs one."""
+    if named is None and any(provider.capabilities.images.takes == "url" for provider in providers):
+        named = os.environ.get(VARIABLE, "").strip() or None
+    return host_of(named, os.environ) if isinstance(named, str) else named
 
 
 def _made(slug: str, explicit: Mapping[str, object]) -> AnyProvider:
@@ -101,6 +141,10 @@ class Client(_Shared):
         polling: When jobs are looked at.
         parallel: Uploads, polls or downloads at once.
         observer: Called with each `Event`, from whatever thread it happens in.
+        image_host: Where local images go for a vendor that takes URLs only: a host or its URL; if None, the one that
+            the environment variable `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
+        pace: Whether the vendors' published limits are kept: the least interval between polls, and rates. Turn it off
+            for a sandbox, whose clock runs faster.
 
     Raises:
         ConfigurationError: No provider, an unknown one, a broken plugin, or missing credentials.
@@ -115,8 +159,10 @@ class Client(_Shared):
         polling: Polling | None = None,
         parallel: int = 8,
         observer: Observer | None = None,
+        image_host: ImageHost | str | None = None,
+        pace: bool = True,
     ) -> None:
-        super().__init__(providers, settings, retry, polling, parallel, observer)
+        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace)
         self._engine = Engine(http)
 
     def __enter__(self) -> Self:
@@ -277,6 +323,28 @@ class Client(_Shared):
         """
         return self._engine.run(self._workflows.list_jobs(kind, provider=provider))
 
+    def delete_image(self, image: UploadedImage) -> None:
+        """Remove an image from the image host that it was put on; what a vendor itself holds stays.
+
+        Raises:
+            UnsupportedCapability: It is on no image host.
+        """
+        self._engine.run(self._workflows.delete_image(image))
+
+    @overload
+    def run(self, flow: Flow[Snapshot], *, provider: str | None = None, kind: JobKind = "generation") -> Job: ...
+    @overload
+    def run(self, flow: Flow[T], *, provider: str | None = None, kind: JobKind = "generation") -> T: ...
+    def run(self, flow: Flow[Any], *, provider: str | None = None, kind: JobKind = "generation") -> Any:
+        """Run what only one vendor offers: `client.run(client.provider("novita").balance())`.
+
+        Args:
+            flow: From a method of a provider.
+            provider: Slug of that provider; the default one if None.
+            kind: Of the job, if the flow starts one; it is then returned as a `Job`.
+        """
+        return self._engine.run(self._workflows.run(flow, provider=provider, kind=kind))
+
 
 class AsyncClient(_Shared):
     """As `Client`, to await; works on asyncio and trio.
@@ -289,6 +357,10 @@ class AsyncClient(_Shared):
         polling: When jobs are looked at.
         parallel: Uploads, polls or downloads at once.
         observer: Called with each `Event`.
+        image_host: Where local images go for a vendor that takes URLs only: a host or its URL; if None, the one that
+            the environment variable `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
+        pace: Whether the vendors' published limits are kept: the least interval between polls, and rates. Turn it off
+            for a sandbox, whose clock runs faster.
 
     Raises:
         ConfigurationError: No provider, an unknown one, a broken plugin, or missing credentials.
@@ -303,8 +375,10 @@ class AsyncClient(_Shared):
         polling: Polling | None = None,
         parallel: int = 8,
         observer: Observer | None = None,
+        image_host: ImageHost | str | None = None,
+        pace: bool = True,
     ) -> None:
-        super().__init__(providers, settings, retry, polling, parallel, observer)
+        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace)
         self._engine = AsyncEngine(http)
 
     async def __aenter__(self) -> Self:
@@ -395,3 +469,15 @@ class AsyncClient(_Shared):
     async def list_jobs(self, kind: JobKind = "training", *, provider: str | None = None) -> list[Job]:
         """See `Client.list_jobs`."""
         return await self._engine.run(self._workflows.list_jobs(kind, provider=provider))
+
+    async def delete_image(self, image: UploadedImage) -> None:
+        """See `Client.delete_image`."""
+        await self._engine.run(self._workflows.delete_image(image))
+
+    @overload
+    async def run(self, flow: Flow[Snapshot], *, provider: str | None = None, kind: JobKind = "generation") -> Job: ...
+    @overload
+    async def run(self, flow: Flow[T], *, provider: str | None = None, kind: JobKind = "generation") -> T: ...
+    async def run(self, flow: Flow[Any], *, provider: str | None = None, kind: JobKind = "generation") -> Any:
+        """See `Client.run`."""
+        return await self._engine.run(self._workflows.run(flow, provider=provider, kind=kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -30,6 +31,8 @@ class UploadedImage(Record):
         name: For messages.
         caption: What the picture shows.
         sha256: Of the bytes, if we had them.
+        hosted: By which the image host finds it again, if it was put on one.
+        expires_at: When the URL on the image host stops working, if it does.
     """
 
     provider: str
@@ -37,6 +40,8 @@ class UploadedImage(Record):
     name: str
     caption: str | None = None
     sha256: str | None = None
+    hosted: str | None = None
+    expires_at: datetime | None = None
 
     def __repr_args__(self) -> ReprArgs:
         """As pydantic's, but the id may be a presigned URL, which is as good as a key."""

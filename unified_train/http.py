@@ -192,6 +192,7 @@ class Request:
         headers: Beyond `content-type` and `content-length`, which follow from the body.
         effect: What it does at the vendor. READ for a GET unless told; for others CREATE, the cautious choice.
         signed: Whether it carries the vendor's credentials. Only requests to the vendor's own origin may.
+        units: What it takes of its operation's rate, such as the number of pictures.
     """
 
     method: str
@@ -202,6 +203,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     signed: bool = True
+    units: int = 1
 
     def __post_init__(self) -> None:
         if self.effect is None:
@@ -273,7 +275,7 @@ class Response:
             MalformedResponse: It is not JSON.
         """
         try:
-            return json.loads(self.content)
+            return _parsed(self.content)
         except ValueError:
             kind = self.headers.get("content-type", "no content type")
             raise self.malformed(f"expected JSON, got {len(self.content)} bytes of {kind}: {self.excerpt}") from None
@@ -281,7 +283,7 @@ class Response:
     def json_or_none(self) -> Any:
         """The body as JSON, or None if it is not."""
         try:
-            return json.loads(self.content)
+            return _parsed(self.content)
         except ValueError:
             return None
 
@@ -296,6 +298,20 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request!r}>"
+
+
+def _parsed(content: bytes) -> Any:
+    """A JSON value whose texts can all be written again: half a surrogate pair, which UTF-8 can't hold, is replaced."""
+    value = json.loads(content)
+    return _paired(value) if b"\\ud" in content.lower() else value
+
+
+def _paired(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_paired(key): _paired(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_paired(item) for item in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def escaped(value: str) -> str:

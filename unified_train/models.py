@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
 from unified_train.dataset import Dataset  # noqa: TC001 - pydantic reads it at run time
-from unified_train.errors import InvalidOptions
+from unified_train.errors import DatasetError, InvalidOptions
+from unified_train.images import Image
 from unified_train.records import Asked, Filled, Record
 from unified_train.status import Status
 
@@ -63,6 +65,9 @@ class GenerationRequest(Asked):
         seed: Same model, request and seed: the same pictures, where the vendor keeps that promise.
         steps: Of denoising.
         guidance: How strictly to follow the prompt.
+        image: To start from (image to image); whatever `Image.of` takes.
+        strength: How far the result may leave `image`: 0 not at all, 1 altogether.
+        references: Pictures to be guided by.
         extra: Vendor-only options by slug.
         labels: Yours; carried on the job, not sent.
     """
@@ -75,8 +80,23 @@ class GenerationRequest(Asked):
     seed: Annotated[int, Field(ge=0)] | None = None
     steps: _Positive | None = None
     guidance: Annotated[float, Field(ge=0)] | None = None
+    image: Image | None = None
+    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    references: tuple[Image, ...] = ()
     extra: dict[str, dict[str, Any]] = {}
     labels: dict[str, str] = {}
+
+    @field_validator("image", mode="before")
+    @classmethod
+    def _image(cls, value: object) -> object:
+        return None if value is None else Image.of(value)
+
+    @field_validator("references", mode="before")
+    @classmethod
+    def _references(cls, value: object) -> object:
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise DatasetError("references must be a list of images")
+        return tuple(Image.of(item) for item in value)
 
 
 class Cost(Record):

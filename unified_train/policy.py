@@ -7,11 +7,12 @@ transmit, observe, follow redirects, sign, refuse, retry.
 from __future__ import annotations
 
 import email.utils
+import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -31,6 +32,7 @@ from unified_train.errors import (
 from unified_train.events import Event, Observer, RequestFinished, RetryScheduled
 from unified_train.flow import Flow, Workflow, sleep, transmit
 from unified_train.http import Effect, Moment, Request, Response, origin
+from unified_train.limiter import Limiter
 from unified_train.provider import error_class
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _REFUSED_BEFORE_ACCEPTANCE = {429, 503}
 _AMBIGUOUS_FROM = 500
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 5
+_log = logging.getLogger("unified_train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,12 @@ class Polling:
         share: Of the time waited so far.
         longest: Seconds between looks at most.
         patience: Seconds for which looks may fail before the last failure is raised; the job itself goes on.
-        keep_floor: Whether a vendor's least interval is kept; off for a sandbox, whose clock runs faster.
     """
 
     first: float = 1.0
     share: float = 0.15
     longest: float = 30.0
     patience: float = 600.0
-    keep_floor: bool = True
 
     def delay(self, waited: float, *, eta: float | None = None, floor: float = 0.0) -> float:
         """Seconds until the next look.
@@ -92,17 +93,39 @@ class Polling:
         grown = min(self.longest, max(self.first, waited * self.share))
         if eta is not None:
             grown = min(grown, max(self.first, eta))
-        return max(grown, floor if self.keep_floor else 0.0) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        return max(grown, floor) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
 
 
-@dataclass(frozen=True, slots=True)
 class Conversation:
-    """Everything that the requests of one client to one vendor share."""
+    """Everything that the requests of one client to one vendor share: retries, rate limits, the vendor's clock.
 
-    provider: AnyProvider
-    retry: Retry
-    observer: Observer | None = None
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    Args:
+        provider: The vendor.
+        retry: How often requests are repeated.
+        observer: Told of every attempt.
+        pace: Whether the vendor's published rates are kept.
+        clock: Our time, aware.
+    """
+
+    def __init__(
+        self,
+        provider: AnyProvider,
+        retry: Retry,
+        observer: Observer | None = None,
+        *,
+        pace: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.provider = provider
+        self.retry = retry
+        self._observer = observer
+        self._clock = clock
+        self._skew = timedelta()
+        self._limiter = Limiter(provider.rates if pace else {})
+
+    def moment(self) -> Moment:
+        """The vendor's time, as far as we know it, and a nonce."""
+        return Moment(self._clock() + self._skew, uuid4().hex)
 
     def run(self, flow: Flow[R]) -> Workflow[R]:
         """Run a provider's flow, passing every request that it yields through the handlers.
@@ -176,10 +199,14 @@ class Conversation:
         status: int | None = None
         failed: str | None = None
         try:
-            signed = self._signed(request)
-            response = yield from self._followed(signed)
+            yield from sleep(self._limiter.reserve(request.operation, request.units))
+            response = yield from self._followed(self._signed(request))
+            refusal = self._refusal(request, response)
+            if refusal is not None and self._learns_time(refusal, response):
+                response = yield from self._followed(self._signed(request))
+                refusal = self._refusal(request, response)
             status = response.status
-            if refusal := self._refusal(request, response):
+            if refusal is not None:
                 raise refusal
         except (ApiError, TransportError) as error:
             failed = type(error).__name__
@@ -204,7 +231,17 @@ class Conversation:
     def _signed(self, request: Request) -> Request:
         if not request.signed:
             return request
-        return self.provider.sign(request, Moment(self.clock(), uuid4().hex))
+        return self.provider.sign(request, self.moment())
+
+    def _learns_time(self, refusal: ApiError, response: Response) -> bool:
+        """Whether our clock was refused and the server says its own; it counts from now on."""
+        if not self.provider.clock_is_wrong(refusal):
+            return False
+        date = _date(response.headers.get("date"))
+        if date is None:
+            return False
+        self._skew = date - self._clock()
+        return True
 
     def _followed(self, request: Request) -> Workflow[Response]:
         """Follow redirects of unsigned reads; a signed request never leaves its origin."""
@@ -231,7 +268,7 @@ class Conversation:
         error.operation = error.operation or request.operation
         error.http_status = error.http_status or response.status
         if error.retry_after is None:
-            error.retry_after = retry_after(response, self.clock())
+            error.retry_after = retry_after(response, self._clock())
         return error
 
     def _certain(self, request: Request, error: ApiError | TransportError) -> Exception:
@@ -270,9 +307,13 @@ class Conversation:
         self.tell(RetryScheduled(self.provider.slug, request.operation, state.attempt_number, delay, name))
 
     def tell(self, event: Event) -> None:
-        """Hand an event to the observer, if there is one."""
-        if self.observer is not None:
-            self.observer(event)
+        """Hand an event to the observer, if there is one; its mistakes are logged, since they must not lose a job."""
+        if self._observer is None:
+            return
+        try:
+            self._observer(event)
+        except Exception:  # noqa: BLE001 - whatever an observer does wrong
+            _log.exception("the observer failed on %s", type(event).__name__)
 
 
 def _ambiguous(error: ApiError | TransportError) -> bool:
@@ -292,11 +333,16 @@ def retry_after(response: Response, now: datetime) -> float | None:
     seconds = _number(text)
     if seconds is not None or text is None:
         return seconds
+    date = _date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
+
+
+def _date(text: str | None) -> datetime | None:
+    """An HTTP date, aware; None for anything else."""
     try:
-        date = email.utils.parsedate_to_datetime(text)
+        return email.utils.parsedate_to_datetime(text or "").astimezone(UTC)
     except ValueError:
         return None
-    return max(0.0, (date.astimezone(UTC) - now).total_seconds())
 
 
 def _number(text: str | None) -> float | None:

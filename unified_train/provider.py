@@ -16,6 +16,7 @@ from unified_train.errors import (
     AuthenticationError,
     DatasetError,
     InvalidRequest,
+    MalformedResponse,
     MissingCredentials,
     NotFound,
     PermissionDenied,
@@ -24,6 +25,7 @@ from unified_train.errors import (
     UnsupportedCapability,
 )
 from unified_train.http import Effect, JsonBody, Moment, Request, Response
+from unified_train.limiter import Rate
 from unified_train.records import Asked, Record, sentence
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
         TrainedModel,
         TrainingRequest,
     )
+    from unified_train.refusals import ErrorTable
+    from unified_train.status import StatusTable
 
 CONTRACT = 1
 """Version of what this module asks of plugins; a plugin states the one that it was written for."""
@@ -77,18 +81,20 @@ def _number(value: float | None) -> str:
 
 
 class ImageRules(Record):
-    """Which images a vendor takes for training.
+    """Which images a vendor takes.
 
     Attributes:
         media_types: Such as `image/png`.
         max_bytes: Per image.
-        minimum: Number of images in a training.
-        maximum: Number of images in a training; None if the vendor names none.
+        max_pixels: Width times height.
+        minimum: Number of images.
+        maximum: Number of images; None if the vendor names none.
         takes: `bytes`: we upload them; `url`: the vendor fetches them from a public URL.
     """
 
     media_types: frozenset[str]
     max_bytes: int | None = None
+    max_pixels: int | None = None
     minimum: int = 1
     maximum: int | None = None
     takes: Literal["bytes", "url"] = "bytes"
@@ -124,7 +130,9 @@ class GenerationCapabilities(Record):
     """What a vendor can do when it generates.
 
     Attributes:
-        options: Neutral options it honours, of negative_prompt, width, height, seed, steps and guidance.
+        options: Neutral options it honours, of negative_prompt, width, height, seed, steps, guidance and strength.
+        image: Rules for a picture to start from; None if it generates from text alone.
+        references: Rules for pictures to be guided by; None if it takes none.
         max_per_call: Pictures in one call; more are split.
         max_prompt: Characters.
         needs_subject: Whether a prompt without `{subject}` leaves the trained model unused.
@@ -133,6 +141,8 @@ class GenerationCapabilities(Record):
     """
 
     options: dict[str, Range]
+    image: ImageRules | None = None
+    references: ImageRules | None = None
     max_per_call: int
     max_prompt: int | None = None
     needs_subject: bool = False
@@ -147,6 +157,7 @@ class Capabilities(Record):
         images: For training.
         training: See `TrainingCapabilities`.
         generation: See `GenerationCapabilities`.
+        export: Whether trained weights can be downloaded.
         cost: Whether jobs say what they cost.
         safety: Whether pictures say if the vendor's content check flagged them.
     """
@@ -154,6 +165,7 @@ class Capabilities(Record):
     images: ImageRules
     training: TrainingCapabilities
     generation: GenerationCapabilities
+    export: bool = False
     cost: bool = False
     safety: bool = False
 
@@ -239,6 +251,9 @@ class Provider(ABC, Generic[S_co, T, G]):
         TrainingOptions: Class of `extra[slug]` of a training.
         GenerationOptions: Class of `extra[slug]` of a generation.
         poll_floor: Seconds between polls of one job, at least.
+        rates: The vendor's published limits by operation; a request's `units` count.
+        status_tables: What its status words mean.
+        error_tables: What its error words mean.
     """
 
     slug: ClassVar[str]
@@ -249,6 +264,9 @@ class Provider(ABC, Generic[S_co, T, G]):
     TrainingOptions: ClassVar[type[Options]]
     GenerationOptions: ClassVar[type[Options]]
     poll_floor: ClassVar[float] = 1.0
+    rates: ClassVar[Mapping[str, Rate]] = {}
+    status_tables: ClassVar[Sequence[StatusTable]] = ()
+    error_tables: ClassVar[Sequence[ErrorTable]] = ()
 
     def __init__(self, settings: S_co) -> None:
         self.settings: S_co = settings
@@ -270,6 +288,23 @@ class Provider(ABC, Generic[S_co, T, G]):
 
         `provider` and `operation` are filled in by the caller.
         """
+
+    def clock_is_wrong(self, error: ApiError) -> bool:  # noqa: ARG002 - most vendors take no notice of the time
+        """Whether an answer was refused because of our clock; it is then repeated once with the server's time."""
+        return False
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> tuple[JobKind, Snapshot]:  # noqa: ARG002
+        """Which job a webhook is about, and what it says; no more than a hint unless the vendor signs it.
+
+        Raises:
+            UnsupportedCapability: The vendor sends none.
+            MalformedResponse: It is not what the documentation promises; see `bad_webhook`.
+        """
+        raise UnsupportedCapability(f"{self.title} sends no webhooks; poll instead")
+
+    def bad_webhook(self, why: str) -> MalformedResponse:
+        """An error to raise from `read_webhook`."""
+        return MalformedResponse(f"this is no webhook of {self.title}: {why}", provider=self.slug, operation="webhook")
 
     def get(self, path: str, operation: str, *, query: Mapping[str, str] | None = None) -> Request:
         """A signed GET of a path below `base_url`."""
@@ -357,6 +392,11 @@ def check_image(image: Image, rules: ImageRules, vendor: str) -> None:
         raise DatasetError(
             f"{image.name}: {image.size:,} bytes; {vendor} takes at most {rules.max_bytes:,} per image; make it smaller"
         )
+    pixels = (image.width or 0) * (image.height or 0)
+    if rules.max_pixels is not None and pixels > rules.max_pixels:
+        raise DatasetError(
+            f"{image.name}: {pixels:,} pixels; {vendor} takes at most {rules.max_pixels:,} per image; make it smaller"
+        )
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -386,6 +426,7 @@ __all__ = [
     "Options",
     "Provider",
     "Range",
+    "Rate",
     "SecretStr",
     "Settings",
     "TrainingCapabilities",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from unified_train import checks, jobs
 from unified_train.dataset import UploadedImage
@@ -16,37 +15,35 @@ from unified_train.errors import (
     DatasetError,
     InvalidOptions,
     MalformedResponse,
-    ProviderUnavailable,
-    RateLimited,
-    TransportError,
     UnifiedTrainError,
     UnsupportedCapability,
-    WaitTimeout,
 )
 from unified_train.events import JobChanged
 from unified_train.flow import Workflow, emit, gather, sleep
+from unified_train.hosting import VARIABLE
 from unified_train.http import Request
 from unified_train.images import Image
-from unified_train.models import GenerationRequest, Job, TrainedModel, TrainingRequest
+from unified_train.models import GenerationRequest, Job, Snapshot, TrainedModel, TrainingRequest
 from unified_train.status import Status
+from unified_train.watching import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from unified_train.checks import OnUnsupported
-    from unified_train.models import GeneratedImage, JobKind, Snapshot
+    from unified_train.flow import Flow
+    from unified_train.hosting import ImageHost
+    from unified_train.models import GeneratedImage, JobKind
     from unified_train.policy import Conversation, Polling
-    from unified_train.provider import Capabilities
+    from unified_train.provider import AnyProvider, Capabilities
+    from unified_train.watching import Until
 
 T = TypeVar("T")
 JobLike: TypeAlias = "Job | str"
-Until: TypeAlias = Literal["all", "first"]
 
 _SEED_SPACE = 2**31
 """Seeds are kept below it: the smallest limit of the vendors."""
-_PASSING = (TransportError, ProviderUnavailable, RateLimited, MalformedResponse)
-"""Failures of a poll that say nothing about the job."""
 _log = logging.getLogger("unified_train")
 
 
@@ -58,12 +55,16 @@ class Workflows:
         conversations: One per vendor, the first being the default.
         polling: When to look at jobs.
         parallel: Uploads, polls, calls or downloads at once.
+        image_host: Where local images go for a vendor that takes URLs only.
+        pace: Whether the vendors' least poll intervals are kept.
         clock: The time, aware.
     """
 
     conversations: Mapping[str, Conversation]
     polling: Polling
     parallel: int
+    image_host: ImageHost | None = None
+    pace: bool = True
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _unknown_words: set[tuple[str, str | None]] = field(default_factory=set)
 
@@ -73,14 +74,37 @@ class Workflows:
         """Check one image and bring it to a vendor."""
         talk = self._talk(provider)
         image = Image.of(source, caption=caption)
-        checks.check_image(talk.provider, image)
+        checks.check_image(talk.provider, image, hosted=self.image_host is not None)
         return (yield from self._upload(talk, image))
 
     def _upload(self, talk: Conversation, image: Image) -> Workflow[UploadedImage]:
-        if image.remote and talk.provider.capabilities.images.takes == "bytes":
+        takes = talk.provider.capabilities.images.takes
+        if takes == "url" and not image.remote:
+            return (yield from self._hosted(talk, image))
+        if takes == "bytes" and image.remote:
             image = yield from self._fetched(talk, image)
-            checks.check_image(talk.provider, image)
+            checks.check_image(talk.provider, image, hosted=False)
         return (yield from talk.run(talk.provider.upload(image)))
+
+    def _hosted(self, talk: Conversation, image: Image) -> Workflow[UploadedImage]:
+        """Put a local image on the image host, for a vendor that takes URLs only."""
+        hosted = yield from talk.run(self._host().put(image, talk.moment()))
+        public = Image(name=image.name, url=hosted.url, caption=image.caption)
+        uploaded = yield from talk.run(talk.provider.upload(public))
+        known = {"sha256": image.sha256, "hosted": hosted.key, "expires_at": hosted.expires_at}
+        return uploaded.model_copy(update=known)
+
+    def delete_image(self, image: UploadedImage) -> Workflow[None]:
+        """Remove an image from the image host."""
+        if image.hosted is None:
+            raise UnsupportedCapability(f"{image.name} is on no image host; {image.provider} keeps what was uploaded")
+        talk = self._talk(image.provider)
+        yield from talk.run(self._host().delete(image.hosted, talk.moment()))
+
+    def _host(self) -> ImageHost:
+        if self.image_host is None:
+            raise ConfigurationError(f"no image host: set {VARIABLE}")
+        return self.image_host
 
     def _fetched(self, talk: Conversation, image: Image) -> Workflow[Image]:
         """An image that is only a URL, with its bytes, for a vendor that takes no URLs."""
@@ -90,7 +114,7 @@ class Workflows:
     def train(self, request: TrainingRequest, *, provider: str | None, on_unsupported: OnUnsupported) -> Workflow[Job]:
         """Check everything, upload the images side by side, start."""
         talk = self._talk(provider)
-        training = checks.check_training(talk.provider, request, on_unsupported)
+        training = self._checked(talk, request, on_unsupported)
         images = yield from gather(
             [self._uploaded(talk, image) for image in training.request.dataset.images], limit=self.parallel
         )
@@ -108,7 +132,10 @@ class Workflows:
         """Check everything and start with images that are at the vendor already."""
         talk = self._talk(provider)
         checks.check_uploaded(talk.provider, request)
-        return (yield from self._start(talk, checks.check_training(talk.provider, request, on_unsupported)))
+        return (yield from self._start(talk, self._checked(talk, request, on_unsupported)))
+
+    def _checked(self, talk: Conversation, request: TrainingRequest, on_unsupported: OnUnsupported) -> checks.Training:
+        return checks.check_training(talk.provider, request, on_unsupported, hosted=self.image_host is not None)
 
     def _start(self, talk: Conversation, training: checks.Training) -> Workflow[Job]:
         request = training.request
@@ -138,6 +165,7 @@ class Workflows:
         talk = self._talk(trained.provider)
         asked = GenerationRequest(prompt=request) if isinstance(request, str) else request
         generation = checks.check_generation(talk.provider, trained, asked, on_unsupported)
+        generation = replace(generation, request=(yield from self._with_inputs(talk, generation.request)))
         calls = _split(generation.request, talk.provider.capabilities.generation.max_per_call)
         tried = yield from gather(
             [self._tried(self._submit(talk, trained, replace(generation, request=call))) for call in calls],
@@ -146,6 +174,20 @@ class Workflows:
         job = _accepted(tried)
         talk.tell(JobChanged(job))
         return job
+
+    def _with_inputs(self, talk: Conversation, request: GenerationRequest) -> Workflow[GenerationRequest]:
+        """The request with the bytes of pictures that were given by URL, checked once more now that they are known."""
+        given = [*([request.image] if request.image else []), *request.references]
+        if not any(image.remote for image in given):
+            return request
+        local = yield from gather([self._local(talk, image) for image in given], limit=self.parallel)
+        first = local.pop(0) if request.image else None
+        fetched = request.model_copy(update={"image": first, "references": tuple(local)})
+        checks.check_inputs(talk.provider, fetched)
+        return fetched
+
+    def _local(self, talk: Conversation, image: Image) -> Workflow[Image]:
+        return (yield from self._fetched(talk, image)) if image.remote else image
 
     def _submit(self, talk: Conversation, model: TrainedModel, generation: checks.Generation) -> Workflow[Job]:
         snapshot = yield from talk.run(talk.provider.generate(model, generation.request, generation.options))
@@ -196,13 +238,13 @@ class Workflows:
         progress: Callable[[Job], object] | None = None,
     ) -> Workflow[list[Job]]:
         """Look at jobs until all have finished, or one; emits each changed job, and returns them in their order."""
-        watched = _Watched([self._known(job) for job in waited_for], self.polling, timeout)
+        watched = Watched([self._known(job) for job in waited_for], self.polling, timeout)
         while not watched.over(until):
             due = watched.due()
             if due:
                 looks = [self._tried(self._look(watched.jobs[index])) for index in due]
                 for index, seen in zip(due, (yield from gather(looks, limit=self.parallel)), strict=True):
-                    if watched.take(index, seen, self._talk(watched.jobs[index].provider).provider.poll_floor):
+                    if watched.take(index, seen, self._floor(watched.jobs[index])):
                         if progress is not None:
                             progress(watched.jobs[index])
                         yield from emit(watched.jobs[index])
@@ -210,6 +252,9 @@ class Workflows:
                 watched.check_deadline()
                 yield from sleep(watched.pause())
         return watched.jobs
+
+    def _floor(self, job: Job) -> float:
+        return self._talk(job.provider).provider.poll_floor if self.pace else 0.0
 
     def cancel(self, job: JobLike) -> Workflow[Job]:
         """Ask the vendor to stop a job."""
@@ -272,6 +317,26 @@ class Workflows:
         """What a vendor can do."""
         return self._talk(provider).provider.capabilities
 
+    # -- what only one vendor has --------------------------------------------------------------------------------------
+
+    def run(self, flow: Flow[T], *, provider: str | None, kind: JobKind) -> Workflow[T | Job]:
+        """Run a flow of a provider; a snapshot that it returns becomes a job."""
+        talk = self._talk(provider)
+        result = yield from talk.run(flow)
+        return jobs.begun(talk.provider.slug, kind, result, self.clock()) if isinstance(result, Snapshot) else result
+
+    def parse_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> Job:
+        """The job that a webhook is about; what it says is kept as a hint, its status is unknown until it is polled."""
+        talk = self._talk(provider)
+        kind, hint = talk.provider.read_webhook({name.lower(): value for name, value in headers.items()}, body)
+        unconfirmed = Snapshot(id=hint.id, status=Status.UNKNOWN, raw_status=hint.raw_status, raw=hint.raw)
+        note = "a webhook says so; poll to confirm"
+        return jobs.begun(talk.provider.slug, kind, unconfirmed, self.clock(), notes=(note,))
+
+    def provider(self, slug: str | None) -> AnyProvider:
+        """One of this client's providers."""
+        return self._talk(slug).provider
+
     # -- who to talk to ------------------------------------------------------------------------------------------------
 
     def _talk(self, provider: str | None) -> Conversation:
@@ -289,65 +354,6 @@ class Workflows:
         known = Job.from_reference(job) if isinstance(job, str) else job
         self._talk(known.provider)
         return known
-
-
-class _Watched:
-    """Jobs being waited for: how each stands, and when to look at it next."""
-
-    def __init__(self, watched: list[Job], polling: Polling, timeout: float | None) -> None:
-        if not watched:
-            raise InvalidOptions("no jobs to wait for")
-        self.jobs = watched
-        self._polling = polling
-        self._started = time.monotonic()
-        self._deadline = None if timeout is None else self._started + timeout
-        # A job that was never looked at, or not for a while, is looked at once; a fresh one gets its first delay.
-        now = datetime.now(UTC)
-        fresh = [
-            job.updated_at is not None and (now - job.updated_at).total_seconds() < polling.first for job in watched
-        ]
-        self._next = [self._started + (polling.first if is_fresh else 0.0) for is_fresh in fresh]
-        self._failing: dict[int, float] = {}
-
-    def over(self, until: Until) -> bool:
-        finished = [job.finished for job in self.jobs]
-        return any(finished) if until == "first" else all(finished)
-
-    def check_deadline(self) -> None:
-        if self._deadline is None or time.monotonic() < self._deadline:
-            return
-        running = [job for job in self.jobs if not job.finished]
-        raise WaitTimeout(
-            f"{len(running)} of {len(self.jobs)} jobs still run after {self._deadline - self._started:g} seconds,"
-            f" such as {running[0].reference} ({running[0].status}); nothing was canceled, wait again",
-            job=running[0],
-            jobs=self.jobs,
-        )
-
-    def due(self) -> list[int]:
-        now = time.monotonic()
-        return [index for index, job in enumerate(self.jobs) if not job.finished and self._next[index] <= now]
-
-    def pause(self) -> float:
-        soonest = min(self._next[index] for index, job in enumerate(self.jobs) if not job.finished)
-        if self._deadline is not None:
-            soonest = min(soonest, self._deadline)
-        return max(0.0, soonest - time.monotonic())
-
-    def take(self, index: int, seen: Job | UnifiedTrainError, floor: float) -> bool:
-        """Note what a look brought; whether the job changed. An error that will not pass is raised."""
-        now = time.monotonic()
-        waited = now - self._started
-        if isinstance(seen, UnifiedTrainError):
-            since = self._failing.setdefault(index, now)
-            if not isinstance(seen, _PASSING) or now - since > self._polling.patience:
-                raise seen
-            self._next[index] = now + self._polling.delay(waited, floor=floor)
-            return False
-        self._failing.pop(index, None)
-        before, self.jobs[index] = self.jobs[index], seen
-        self._next[index] = now + self._polling.delay(waited, eta=seen.eta, floor=floor)
-        return jobs.changed(before, seen)
 
 
 def _with_dataset(request: TrainingRequest, dataset: object) -> TrainingRequest:

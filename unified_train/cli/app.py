@@ -7,8 +7,12 @@ from typing import Any
 
 import click
 
-COMMANDS = {"demo": "demo", "providers": "providers", "sandbox": "sandbox"}
-"""Command and the module beside this one that holds it."""
+COMMANDS = {
+    "demo": "The whole job, at every vendor at once.",
+    "providers": "What each vendor can do.",
+    "sandbox": "The vendors on this machine, without bills.",
+}
+"""Each command with its line in the overview; the module beside this one that holds it has its name."""
 
 OK, FAILED, USAGE, CONFIGURATION, RUNNING, UNCERTAIN, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 6, 7, 130
 
@@ -24,8 +28,13 @@ class Commands(click.Group):
         """The command, loaded now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"unified_train.cli.{COMMANDS[cmd_name]}").command
+        command: click.Command = import_module(f"unified_train.cli.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them, so that `--help` stays quick."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run; an error of ours is one sentence on stderr and an exit code."""

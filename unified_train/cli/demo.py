@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from unified_train.demo.story import Track
 
-QUICK = Polling(first=0.1, share=0.1, longest=1.0, keep_floor=False)
+QUICK = Polling(first=0.1, share=0.1, longest=1.0)
 """For vendors whose trainings take two seconds."""
 
 
@@ -33,7 +33,13 @@ QUICK = Polling(first=0.1, share=0.1, longest=1.0, keep_floor=False)
 @click.option("--photos", type=click.Path(path_type=Path), help="Folder of photographs; default: ten of a cat.")
 @click.option("--trigger", default="ohwx", show_default=True, help="Word that stands for what the photographs show.")
 @click.option("--class-word", default="cat", show_default=True, help="What kind of thing it is.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("unified-train-demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("unified-train-demo"),
+    show_default=True,
+    help="Folder for the pictures.",
+)
 @click.option("--provider", "providers", multiple=True, help="A vendor; may be repeated; default: all installed.")
 @click.option("--sandbox", "sandbox_url", metavar="URL", help="A sandbox that runs already; default: one of its own.")
 @click.option("--live", is_flag=True, help="Talk to the vendors themselves, with your keys. This costs money.")
@@ -54,7 +60,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError("--live and --sandbox exclude each other")
     dataset = _dataset(photos, trigger, class_word)
     with _environment(sandbox_url, live=live) as environ:
-        plan = story.Plan(photos=dataset, out=out, polling=Polling() if live else QUICK, environ=environ)
+        plan = story.Plan(photos=dataset, out=out, polling=Polling() if live else QUICK, pace=live, environ=environ)
         tracks = anyio.run(_told, plan, list(providers) or plugins.installed())
     _report(tracks, dataset, out, live=live)
     raise SystemExit(_exit_code(tracks))

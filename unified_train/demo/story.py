@@ -21,6 +21,7 @@ from unified_train import (
     UnifiedTrainError,
     plugins,
 )
+from unified_train.hosting import VARIABLE
 
 PROMPTS = ("a portrait of {subject} in the snow, watercolor", "{subject} as an astronaut, night sky with stars")
 PICTURES_PER_PROMPT = 2
@@ -43,6 +44,7 @@ class Plan:
         photos: To train on.
         out: Folder for the pictures.
         polling: When to look at jobs.
+        pace: Whether the vendors' published limits are kept.
         timeout: Seconds for each training and each generation; None waits for ever.
         environ: Where credentials and addresses are read from.
         prompts: Texts with `{subject}`.
@@ -53,6 +55,7 @@ class Plan:
     out: Path
     polling: Polling
     environ: Mapping[str, str]
+    pace: bool = True
     timeout: float | None = None
     prompts: Sequence[str] = PROMPTS
     seed: int = SEED
@@ -129,7 +132,8 @@ async def _follow(plan: Plan, track: Track, watcher: Watcher) -> None:
     try:
         kind = plugins.load(track.provider)
         provider = kind(kind.Settings.from_env(plan.environ))
-        async with AsyncClient(provider, polling=plan.polling) as client:
+        host = plan.environ.get(VARIABLE)
+        async with AsyncClient(provider, polling=plan.polling, image_host=host, pace=plan.pace) as client:
             await _run(plan, client, track, watcher)
         track.stage, track.progress = ENDS[0], 1.0
     except UnifiedTrainError as error:
