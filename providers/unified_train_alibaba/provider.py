@@ -6,8 +6,6 @@ job id and used by a model id; the list of all trainings is the only place that 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +13,6 @@ from urllib.parse import urlsplit
 
 from unified_train import (
     Capabilities,
-    ConfigurationError,
     Effect,
     GenerationCapabilities,
     ImageRules,
@@ -28,17 +25,11 @@ from unified_train import (
     Snapshot,
     SubmissionUncertain,
     TrainingCapabilities,
+    UnsupportedCapability,
     UploadedImage,
 )
-from unified_train_alibaba import signature
-from unified_train_alibaba.options import (
-    IMAGE_HOST_VARIABLE,
-    OBJECT_TYPE,
-    AlibabaGeneration,
-    AlibabaSettings,
-    AlibabaTraining,
-)
-from unified_train_alibaba.refusals import refusal
+from unified_train_alibaba import refusals, signature, status
+from unified_train_alibaba.options import OBJECT_TYPE, AlibabaGeneration, AlibabaSettings, AlibabaTraining
 from unified_train_alibaba.snapshots import SLUG, image_id, is_url, of_generation, of_training
 from unified_train_alibaba.wire import Envelope, InferenceJob, Listed, Named, TrainingJob, TrainStatus, picture
 
@@ -83,6 +74,8 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
     TrainingOptions = AlibabaTraining
     GenerationOptions = AlibabaGeneration
     poll_floor: ClassVar[float] = 3.0
+    status_tables = (status.JOB,)
+    error_tables = refusals.TABLES
     capabilities = Capabilities(
         images=ImageRules(media_types=_KINDS, takes="url"),
         training=TrainingCapabilities(
@@ -129,7 +122,11 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
 
     def refusal(self, response: Response) -> ApiError | None:
         """See `refusals`."""
-        return refusal(response)
+        return refusals.refusal(response)
+
+    def clock_is_wrong(self, error: ApiError) -> bool:
+        """A date more than 15 minutes off is refused before anything else is looked at (Alibaba dossier 3.3)."""
+        return error.code == refusals.EXPIRED
 
     def _ask(self, action: str, operation: str, **query: str) -> Request:
         # Action and path are one name in two spellings (Alibaba dossier 4).
@@ -139,20 +136,6 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
         return self.post(_path(action), operation, body, effect=Effect.PAY).with_headers(**_named(action))
 
     # -- checks before the first request ---------------------------------------------------------------------------
-
-    def check_image(self, image: Image) -> None:
-        """Raise for a local image of a wrong kind, and for every local image where there is no host to put it on.
-
-        Raises:
-            DatasetError: It is neither JPEG, PNG nor WebP.
-            ConfigurationError: The vendor takes URLs only, and no image host is set.
-        """
-        super().check_image(image)
-        if not image.remote and not self.settings.image_host:
-            raise ConfigurationError(
-                f"{image.name}: {self.title} takes images by public URL only; give a URL, or set {IMAGE_HOST_VARIABLE}"
-                " to a URL prefix of yours below which a PUT stores a file and a GET returns it to anybody"
-            )
 
     def check_training(self, request: TrainingRequest, options: AlibabaTraining) -> None:
         """Raise if there is no usable word for what the photos show.
@@ -179,19 +162,15 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
     # -- operations ------------------------------------------------------------------------------------------------
 
     def upload(self, image: Image) -> Flow[UploadedImage]:
-        """Pass a URL on; put anything else on the image host, without any credentials."""
-        self.check_image(image)
-        if image.remote and image.url:
-            return UploadedImage(provider=self.slug, id=image.url.strip(), name=image.name, caption=image.caption)
-        url = f"{str(self.settings.image_host).rstrip('/')}/{self._secret_name(image)}"
-        yield Request("PUT", url, "upload.put", body=image.body(), effect=Effect.REPEATABLE, signed=False)
-        return UploadedImage(provider=self.slug, id=url, name=image.name, caption=image.caption, sha256=image.sha256)
+        """Pass a URL on; the core has put local images on the user's image host before.
 
-    def _secret_name(self, image: Image) -> str:
-        """A file name that is the same for the same bytes, yet can't be guessed even by somebody who has them."""
-        key = self.settings.access_key_secret.get_secret_value().encode()
-        digest = hmac.new(key, f"image host:{image.sha256}".encode(), hashlib.sha256).hexdigest()
-        return f"{digest[:40]}.{image.extension}"
+        Raises:
+            UnsupportedCapability: It is no URL; the vendor takes nothing else.
+        """
+        yield from ()
+        if image.url is None:
+            raise UnsupportedCapability(f"{image.name}: {self.title} takes images by public URL only")
+        return UploadedImage(provider=self.slug, id=image.url.strip(), name=image.name, caption=image.caption)
 
     def start(self, request: TrainingRequest, options: AlibabaTraining) -> Flow[Snapshot]:
         """One request; the answer holds a job id but no model id yet (Alibaba dossier 4, note 1)."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import unescape
 
 from unified_train import (
     AuthenticationError,
+    ErrorTable,
     InvalidRequest,
     NotFound,
     OperationRetired,
     PermissionDenied,
     ProviderUnavailable,
     RateLimited,
+    Refusal,
     error_class,
 )
 from unified_train_alibaba.wire import as_text
@@ -30,26 +33,58 @@ _UNAVAILABLE = 503
 _LONGEST_MS = 120_000  # where the vendor's own runtime caps it (Alibaba dossier 3.4)
 _SHORTEST_SECONDS = 1.0
 
+EXPIRED = "InvalidTimeStamp.Expired"
+_GATEWAY = "vendor page 48054: codes of this gateway family, under another product (Alibaba dossier 3.3)"
+_COMMON = "vendor page 69008: common error codes, under another product"
+_PAGES = "vendor pages 2850850, 2850852 and 2862804 (Alibaba dossier 3.3)"
+
 # Codes decide, not the HTTP status: throttling and wrong keys come with several (Alibaba dossier 3.3).
-# The first pattern that fits the whole code counts.
-_CODES: tuple[tuple[str, type[ApiError]], ...] = (
-    (r"Throttling(\..*)?", RateLimited),
-    (r"(InvalidTimeStamp|InvalidAccessKeyId|InvalidSecurityToken)(\..*)?", AuthenticationError),
-    (r"Signature\w+|IncompleteSignature|MissingAuthorization|Missing(AccessKeyId|SecurityToken)", AuthenticationError),
-    (r"B_PERMISSION_DENIED_EXCEPTION|Forbidden(\..*)?|NoPermission", PermissionDenied),
-    (r"B_PARAMETER_\w+|Missing\w+|InvalidParameter(\..*)?|InvalidProtocol\.NeedSsl", InvalidRequest),
-    (r"\w+_NOT_EXIST|B_DATA_NOT_FOUND_EXCEPTION", NotFound),
-    (r"Invalid(Api|Product|Action|Version)(\.NotFound)?", OperationRetired),
-    (r"UNKNOWN_ERROR|InternalError|ServiceUnavailable", ProviderUnavailable),
+CODES = ErrorTable(
+    "Code, code or errCode",
+    {
+        "Throttling*": Refusal(RateLimited, _GATEWAY),
+        "InvalidTimeStamp*": Refusal(AuthenticationError, _GATEWAY),
+        "InvalidAccessKeyId*": Refusal(AuthenticationError, _GATEWAY),
+        "InvalidSecurityToken*": Refusal(
+            AuthenticationError, "inferred; the exact code is unknown (Alibaba dossier 3.3)"
+        ),
+        # The nonce was used: a copy of the request came before, so that a paid one must not be sent again.
+        "SignatureNonceUsed": Refusal(AuthenticationError, _GATEWAY, retryable=False),
+        "SignatureDoesNotMatch": Refusal(AuthenticationError, _GATEWAY),
+        "IncompleteSignature": Refusal(AuthenticationError, "inferred: what is said of a signature that lacks a part"),
+        "MissingAuthorization": Refusal(AuthenticationError, "inferred: `Missing{ParameterName}` of vendor page 48054"),
+        "MissingAccessKeyId": Refusal(AuthenticationError, "inferred: `Missing{ParameterName}` of vendor page 48054"),
+        "MissingSecurityToken": Refusal(AuthenticationError, "inferred: `Missing{ParameterName}` of vendor page 48054"),
+        "B_PERMISSION_DENIED_EXCEPTION": Refusal(PermissionDenied, _PAGES),
+        "Forbidden*": Refusal(PermissionDenied, _COMMON),
+        "NoPermission": Refusal(PermissionDenied, "inferred: what other products say of a missing RAM permission"),
+        "B_PARAMETER_*": Refusal(InvalidRequest, _PAGES),
+        "Missing*": Refusal(InvalidRequest, _GATEWAY),
+        "InvalidParameter*": Refusal(InvalidRequest, _COMMON),
+        "InvalidProtocol.NeedSsl": Refusal(InvalidRequest, _GATEWAY),
+        "*_NOT_EXIST": Refusal(NotFound, "vendor page 2850852: B_MODEL_TRAIN_JOB_NOT_EXIST (Alibaba dossier 3.3)"),
+        "B_DATA_NOT_FOUND_EXCEPTION": Refusal(NotFound, "vendor pages 2850850 and 2862804 (Alibaba dossier 3.3)"),
+        "InvalidApi*": Refusal(OperationRetired, _GATEWAY),
+        "InvalidProduct*": Refusal(OperationRetired, _GATEWAY),
+        "InvalidAction*": Refusal(OperationRetired, "inferred: InvalidApi in the gateway's older words"),
+        "InvalidVersion*": Refusal(OperationRetired, "inferred: InvalidApi in the gateway's older words"),
+        "UNKNOWN_ERROR": Refusal(ProviderUnavailable, _PAGES),
+        "Internal*": Refusal(ProviderUnavailable, _COMMON),
+        "ServiceUnavailable*": Refusal(ProviderUnavailable, _COMMON),
+    },
 )
-_HINTS = (
-    (r"InvalidTimeStamp\..*", "set this machine's clock; the server's says {date}"),
-    (r"InvalidAccessKeyId.*|SignatureDoesNotMatch", "check ALIBABA_CLOUD_ACCESS_KEY_ID and its secret"),
-    (r"InvalidSecurityToken.*", "temporary credentials expire; renew key id, secret and token together"),
-    (r"B_PERMISSION_DENIED_EXCEPTION", "activate the service and allow the key the RAM action aicontent:*"),
-    (r"Invalid(Api|Product).*", "check the base URL"),
-    (r"InvalidProtocol\.NeedSsl", "the base URL must begin with https"),
-)
+TABLES = (CODES,)
+_HINTS = {
+    "InvalidTimeStamp.*": "set this machine's clock; the server's says {date}",
+    "InvalidAccessKeyId*": "check ALIBABA_CLOUD_ACCESS_KEY_ID and its secret",
+    "SignatureDoesNotMatch": "check ALIBABA_CLOUD_ACCESS_KEY_ID and its secret",
+    "SignatureNonceUsed": "something on the way sent the request twice; look whether the first one counted",
+    "InvalidSecurityToken*": "temporary credentials expire; renew key id, secret and token together",
+    "B_PERMISSION_DENIED_EXCEPTION": "activate the service and allow the key the RAM action aicontent:*",
+    "InvalidApi*": "check the base URL",
+    "InvalidProduct*": "check the base URL",
+    "InvalidProtocol.NeedSsl": "the base URL must begin with https",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +118,19 @@ def _says_no(success: object) -> bool:
 def _error(response: Response, told: Told, *, soft: bool) -> ApiError:
     code = told.code or ""
     wait = _wait(response)
-    kind = _class(code, response.status, waits=wait is not None, soft=soft)
+    known = CODES.read(code)
+    kind = known.error if known else _class(code, response.status, waits=wait is not None, soft=soft)
     message = told.message or response.excerpt or "no reason given"
     if hint := _hint(code, response):
         message = f"{message}; {hint}"
     request_id = told.request_id or response.headers.get("x-acs-request-id")
-    return kind(message, http_status=response.status, code=told.code, request_id=request_id, retry_after=wait)
+    error = kind(message, http_status=response.status, code=told.code, request_id=request_id, retry_after=wait)
+    error.retryable = known.passes if known else error.retryable
+    return error
 
 
 def _class(code: str, status: int, *, waits: bool, soft: bool) -> type[ApiError]:
-    for pattern, kind in _CODES:
-        if re.fullmatch(pattern, code, re.IGNORECASE):
-            return kind
+    """For a code that is not in the table, or none."""
     # The header means flow control (Alibaba dossier 3.4). Other server faults keep their class even with it: theirs may
     # have come after acceptance, and a paid request must not be repeated then.
     if waits and (status < _FAULT_FROM or status == _UNAVAILABLE):
@@ -112,7 +148,7 @@ def _wait(response: Response) -> float | None:
 
 def _hint(code: str, response: Response) -> str | None:
     date = response.headers.get("date", "another time")
-    return next((hint.format(date=date) for pattern, hint in _HINTS if re.fullmatch(pattern, code)), None)
+    return next((hint.format(date=date) for pattern, hint in _HINTS.items() if fnmatchcase(code, pattern)), None)
 
 
 def _from_json(record: dict[str, Any]) -> Told:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from unified_train import (
-    ConfigurationError,
+    AuthenticationError,
     Dataset,
     DatasetError,
     Effect,
@@ -29,9 +29,10 @@ from unified_train import (
     SubmissionUncertain,
     TrainedModel,
     TrainingRequest,
+    UnsupportedCapability,
     UploadedImage,
 )
-from unified_train_alibaba import unified_train_providers
+from unified_train_alibaba import refusals, status, unified_train_providers
 from unified_train_alibaba.options import AlibabaGeneration, AlibabaSettings, AlibabaTraining
 from unified_train_alibaba.provider import TOKEN, Alibaba
 
@@ -105,6 +106,17 @@ def _model(model_id: str = _MODEL_ID) -> TrainedModel:
     return TrainedModel(provider="alibaba", id=model_id)
 
 
+def test_the_tables_are_those_that_count(provider: Alibaba) -> None:
+    """The provider shows the very tables that its answers are read with."""
+    assert (provider.status_tables, provider.error_tables) == ((status.JOB,), (refusals.CODES,))
+
+
+def test_the_clock_is_blamed_for_expired_dates_only(provider: Alibaba) -> None:
+    """Only a date that is off is worth a repeat with the server's time, not one in a wrong form."""
+    codes = ("InvalidTimeStamp.Expired", "InvalidTimeStamp.Format", None)
+    assert [provider.clock_is_wrong(AuthenticationError("no", code=code)) for code in codes] == [True, False, False]
+
+
 def test_the_plugin_offers_its_class() -> None:
     """The hook names the one provider class."""
     assert unified_train_providers() == [Alibaba]
@@ -114,20 +126,18 @@ def test_the_plugin_offers_its_class() -> None:
 
 
 def test_settings_come_from_the_vendors_own_variables() -> None:
-    """Key, secret, token, address and image host are read from the environment."""
+    """Key, secret, token and address are read from the environment."""
     settings = AlibabaSettings.from_env(
         {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "i",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s",
             "ALIBABA_CLOUD_SECURITY_TOKEN": "t",
             "UNIFIED_TRAIN_ALIBABA_BASE_URL": "http://127.0.0.1:9/",
-            "UNIFIED_TRAIN_ALIBABA_IMAGE_HOST": "https://img.example.com/me/",
         }
     )
     assert settings.security_token is not None
     assert settings.security_token.get_secret_value() == "t"
     assert Alibaba(settings).base_url == "http://127.0.0.1:9"
-    assert settings.image_host == "https://img.example.com/me/"
 
 
 def test_missing_keys_are_named() -> None:
@@ -143,11 +153,36 @@ def test_secrets_are_not_shown() -> None:
     assert "visible" not in shown
 
 
-@pytest.mark.parametrize("host", ["img.example.com", "ftp://img.example.com", "https://img.example.com/?key=1"])
-def test_an_image_host_is_a_url_prefix(host: str) -> None:
-    """An image host that is no prefix of web addresses is refused."""
-    with pytest.raises(InvalidOptions, match="image_host"):
-        AlibabaSettings.model_validate({**_KEYS, "image_host": host})
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("cn-shanghai", "https://aicontent.aliyuncs.com"),
+        ("cn-beijing", "https://aicontent.cn-beijing.aliyuncs.com"),
+        ("cn-hangzhou", "https://aicontent.cn-hangzhou.aliyuncs.com"),
+    ],
+)
+def test_a_region_has_a_host(region: str, host: str) -> None:
+    """The region, given or in the vendor's variable, decides which host is spoken to."""
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "i", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
+    given = AlibabaSettings.model_validate({**_KEYS, "region": region})
+    found = AlibabaSettings.from_env({**keys, "ALIBABA_CLOUD_REGION_ID": region})
+    for settings in (given, found):
+        assert (settings.region, Alibaba(settings).base_url) == (region, host)
+    other = {"ALIBABA_CLOUD_REGION_ID": "cn-shanghai", "UNIFIED_TRAIN_ALIBABA_REGION": "cn-beijing"}
+    assert AlibabaSettings.from_env({**keys, **other}, region=region).base_url == host
+
+
+def test_a_base_url_wins_over_a_region() -> None:
+    """An explicit address counts whatever the region, which may be one of another product's."""
+    for region in ("cn-beijing", "us-west-1"):
+        settings = AlibabaSettings.model_validate({**_KEYS, "region": region, "base_url": "http://127.0.0.1:9"})
+        assert (settings.base_url, settings.region) == ("http://127.0.0.1:9", region)
+
+
+def test_a_region_without_a_host() -> None:
+    """A region for which no host is known is refused with those that there are, instead of a guessed host."""
+    with pytest.raises(InvalidOptions, match=r"cn-shanghai, cn-beijing, cn-hangzhou is 'us-west-1'"):
+        AlibabaSettings.model_validate({**_KEYS, "region": "us-west-1"})
 
 
 # -- images -----------------------------------------------------------------------------------------------------------
@@ -160,46 +195,17 @@ def test_a_url_passes_through(provider: Alibaba) -> None:
     assert (uploaded.id, uploaded.caption, uploaded.sha256) == ("https://img.example.com/a.jpg?x=1", "a cat", None)
 
 
-def test_bytes_need_an_image_host(provider: Alibaba) -> None:
-    """Bytes are refused before anything is sent, and the refusal names the variable to set."""
-    with pytest.raises(ConfigurationError, match="UNIFIED_TRAIN_ALIBABA_IMAGE_HOST"):
-        provider.check_image(Image.of(_PNG))
-    with pytest.raises(ConfigurationError, match="public URL"):
-        next(provider.upload(Image.of(_PNG)))
+def test_only_urls_are_passed_on(provider: Alibaba) -> None:
+    """What has no URL is refused without a request, since the vendor takes nothing else."""
+    with pytest.raises(UnsupportedCapability, match="public URL"):
+        _answered(provider.upload(Image.of(_PNG)))
 
 
-def _hosted(**changed: str) -> Alibaba:
-    host = "https://img.example.com/me/"
-    return Alibaba(AlibabaSettings.model_validate({**_KEYS, "image_host": host, **changed}))
-
-
-def test_bytes_go_to_the_image_host_without_credentials() -> None:
-    """With an image host the bytes are PUT there, unsigned and repeatable, and their URL is what is trained on."""
-    image = Image.of(_PNG, caption="a cat", name="cat.png")
-    [put], uploaded = _answered(_hosted().upload(image), b"")
-    assert (put.method, put.signed, put.effect, dict(put.headers)) == ("PUT", False, Effect.REPEATABLE, {})
-    assert put.body is not None
-    assert (put.body.read(), put.body.media_type) == (_PNG, "image/png")
-    assert put.url == uploaded.id
-    assert put.url.startswith("https://img.example.com/me/")
-    assert (uploaded.sha256, uploaded.name, uploaded.caption) == (image.sha256, "cat.png", "a cat")
-
-
-def test_hosted_names_can_not_be_guessed() -> None:
-    """The name on the host is the same for the same bytes, and tells neither them nor the secret."""
-    first, again = (_first(_hosted().upload(Image.of(_PNG))).url for _ in range(2))
-    other = _first(_hosted(access_key_secret="another").upload(Image.of(_PNG))).url
-    name = first.rpartition("/")[2]
-    assert first == again != other
-    assert len(name) >= 36
-    assert name.endswith(".png")
-    assert Image.of(_PNG).sha256[:16] not in name
-
-
-def test_other_kinds_of_images_are_refused() -> None:
-    """A GIF is refused by its header, since only JPEG and PNG are documented."""
+def test_other_kinds_of_images_are_refused(provider: Alibaba) -> None:
+    """A GIF is refused by its header, since the vendor's samples show photographs only."""
+    provider.check_image(Image.of(_PNG))
     with pytest.raises(DatasetError, match="gif"):
-        _hosted().check_image(Image.of(b"GIF89a\x01\x00\x01\x00" + bytes(20)))
+        provider.check_image(Image.of(b"GIF89a\x01\x00\x01\x00" + bytes(20)))
 
 
 # -- training ---------------------------------------------------------------------------------------------------------

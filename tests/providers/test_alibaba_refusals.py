@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +20,11 @@ from unified_train import (
     PermissionDenied,
     ProviderUnavailable,
     RateLimited,
+    Refusal,
     Request,
     Response,
 )
-from unified_train_alibaba.refusals import refusal
+from unified_train_alibaba.refusals import CODES, refusal
 
 _REQUEST = Request("GET", "https://aicontent.aliyuncs.com/p", "training.poll")
 
@@ -88,6 +91,37 @@ def test_soft_failures(status: int, code: str, kind: type[ApiError]) -> None:
     """The same code under HTTP 200 with `success` false is the same refusal."""
     error = _refused(200, _enveloped(code))
     assert (type(error), error.http_status) == (kind, 200)
+
+
+@pytest.mark.parametrize(("pattern", "row"), list(CODES), ids=[pattern for pattern, _ in CODES])
+def test_the_table_is_what_counts(pattern: str, row: Refusal) -> None:
+    """Every row has a source, and a code that fits it is refused as the row says, whatever the status."""
+    assert "vendor page" in row.source or "inferred" in row.source
+    for status in (200, 400, 503):
+        error = _refused(status, _enveloped(pattern.replace("*", "")))
+        assert (type(error), error.retryable) == (row.error, row.passes)
+
+
+def test_no_row_is_hidden_by_another() -> None:
+    """The first row that fits counts, so that no row may stand behind one that takes its words."""
+    for pattern, row in CODES:
+        assert CODES.read(pattern.replace("*", "")) is row
+
+
+def test_the_sandbox_refuses_in_words_of_the_table() -> None:
+    """Every code that the emulated vendor has is in the table."""
+    folder = Path(pytest.importorskip("unified_train.sandbox.alibaba.errors").__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("*.py"))
+    codes = set(re.findall(r'Refusal\(\s*\d{3},\s*"([^"{]+)"', text))
+    assert len(codes) > 5
+    assert [code for code in codes if CODES.read(code) is None] == []
+
+
+def test_a_used_nonce_is_explained() -> None:
+    """A request that came twice may have counted the first time, so that it is not repeated, and that is said."""
+    error = _refused(400, _gateway("SignatureNonceUsed"))
+    assert not error.retryable
+    assert "whether the first one counted" in error.message
 
 
 @pytest.mark.parametrize("success", [False, "false", " False "])

@@ -89,18 +89,50 @@ def test_a_wrong_secret(connect: Callable[..., Any], monkeypatch: pytest.MonkeyP
     assert "mistaken" not in str(caught.value)
 
 
-def test_a_wrong_clock(sandbox: Sandbox, client: Any) -> None:
-    """A clock that is an hour off is an authentication error that tells the server's time."""
-    sandbox.world.clock.skew = -3600
-    with pytest.raises(AuthenticationError, match="clock") as caught:
-        client.list_jobs("training")
+def _asked(sandbox: Sandbox) -> list[tuple[str, int | None]]:
+    """Operation and status of every request to the vendor so far."""
+    entries = [entry for entry in sandbox.world.requests if entry.vendor == "alibaba"]
+    return [(entry.path.rpartition("/")[2], entry.status) for entry in entries]
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600, 86_400 * 400])
+def test_a_wrong_clock(sandbox: Sandbox, client: Any, skew: float) -> None:
+    """A clock that is off costs one refusal: the paid request is repeated by the server's time, and paid for once."""
+    sandbox.world.clock.skew = skew
+    training = client.train(_TRAINING)
+    assert _asked(sandbox) == [("addModelTrainJob", 400), ("addModelTrainJob", 200)]
+    assert client.wait(training).status is Status.SUCCEEDED
+    assert client.wait(client.generate(client.poll(training), _PROMPT)).images
+    assert [one.kind for one in sandbox.world.submissions] == ["training", "generation"]
+    assert [status for _, status in _asked(sandbox)].count(400) == 1
+
+
+def test_a_clock_that_is_wrong_again(sandbox: Sandbox, client: Any) -> None:
+    """A clock that is set right, or wrong, while a client lives costs one more refusal, and no more."""
+    for skew in (-7200, 0, 7200):
+        sandbox.world.clock.skew = skew
+        assert client.list_jobs("training") == []
+        assert client.list_jobs("training") == []
+    assert [status for _, status in _asked(sandbox)] == [400, 200, 200] * 3
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 02 Jan 2020 03:04:05 GMT"])
+def test_a_clock_that_nobody_can_set(sandbox: Sandbox, client: Any, date: str) -> None:
+    """Where the server's own time is of no use, it is an authentication error that speaks of the clock."""
+    body = {"RequestId": "R", "HostId": "h", "Code": "InvalidTimeStamp.Expired", "Message": "expired"}
+    refused = {"kind": "status", "status": 400, "body": body, "headers": {"Date": date}, "times": None}
+    sandbox.world.faults.add(Fault(path="*/addModelTrainJob", **refused))  # type: ignore[arg-type]
+    with pytest.raises(AuthenticationError, match="set this machine's clock") as caught:
+        client.train(_TRAINING)
     assert caught.value.code == "InvalidTimeStamp.Expired"
+    assert len(_asked(sandbox)) == (2 if date.startswith("Thu") else 1)
+    assert sandbox.world.submissions == []
 
 
 def test_bytes_without_a_host(sandbox: Sandbox, connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an image host bytes are refused, and nothing at all was sent."""
-    monkeypatch.delenv("UNIFIED_TRAIN_ALIBABA_IMAGE_HOST")
-    with pytest.raises(ConfigurationError, match="UNIFIED_TRAIN_ALIBABA_IMAGE_HOST"):
+    monkeypatch.delenv("UNIFIED_TRAIN_IMAGE_HOST")
+    with pytest.raises(ConfigurationError, match="UNIFIED_TRAIN_IMAGE_HOST"):
         connect("alibaba").train(_TRAINING)
     assert list(sandbox.world.requests) == []
 

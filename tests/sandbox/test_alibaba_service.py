@@ -685,5 +685,5 @@ def test_the_environment_points_here(api: Api) -> None:
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox-access-key-id",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-access-key-secret",
         "UNIFIED_TRAIN_ALIBABA_BASE_URL": api.sandbox.base_url,
-        "UNIFIED_TRAIN_ALIBABA_IMAGE_HOST": f"{api.sandbox.base_url}/_host",
+        "UNIFIED_TRAIN_IMAGE_HOST": f"{api.sandbox.base_url}/_host",
     }

@@ -10,6 +10,8 @@ import socket
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -422,6 +424,18 @@ def test_overview(tiny: Setup) -> None:
     expected = {"base_url": url, "vendors": {"tiny": "/tiny"}, "env": {"TINY_URL": url}}
     assert tiny.http.get("/_sandbox").json() == expected
     assert tiny.sandbox.env == {"TINY_URL": url}
+
+
+def test_answers_tell_the_time_of_the_clock(tiny: Setup) -> None:
+    """Every answer has one Date, the clock's with its skew, unless a scripted one has its own."""
+    tiny.http.post("/_sandbox/clock", json={"skew": 86_400 * 365})
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    for path in ("/_sandbox", "/tiny/plain", "/nowhere"):
+        [date] = tiny.http.get(path).headers.get_list("date")
+        assert abs(parsedate_to_datetime(date) - ahead) < timedelta(seconds=60)
+    dated = {"Date": "Thu, 02 Jan 2025 03:04:05 GMT"}
+    tiny.sandbox.world.faults.add(Fault(path="/tiny/plain", kind="status", status=400, headers=dated))
+    assert tiny.http.get("/tiny/plain").headers.get_list("date") == [dated["Date"]]
 
 
 def test_clock_over_http(tiny: Setup) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from logging.handlers import QueueHandler
 from queue import Queue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from novita_api import DONE, KEY, MADE, Api, generation_body
+from novita_receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,49 +105,18 @@ def test_switches(api: Api) -> None:
     assert vendor.switches()["training_seconds"] == 5
 
 
-class Receiver:
-    """A webhook's receiver: answers with the given statuses in turn, then 200, and keeps what came."""
-
-    def __init__(self, statuses: list[int]) -> None:
-        events: Queue[dict[str, Any]] = Queue()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                events.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(statuses.pop(0) if statuses else 200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                """Say nothing."""
-
-        self.events = events
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook/token"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
 def test_webhook(api: Api) -> None:
     """The receiver hears once of a task's end, in the form of a result, and again if it answers with an error."""
     with Receiver([500, 302]) as receiver:
         task_id = api.generate({"webhook": {"url": receiver.url}})
         api.advance(MADE)
-        events = [receiver.events.get(timeout=5) for _ in range(3)]
+        events = [receiver.event() for _ in range(3)]
     assert events[0] == events[1] == events[2]
     assert events[0]["event_type"] == "ASYNC_TASK_RESULT"
     payload = events[0]["payload"]
     assert (payload["task"]["task_id"], payload["task"]["status"]) == (task_id, "TASK_STATUS_SUCCEED")
     assert payload["extra"]["webhook"] == {"url": receiver.url}
-    assert receiver.events.empty()
+    assert receiver.posts.empty()
 
 
 @pytest.fixture
@@ -168,7 +135,7 @@ def test_webhook_gives_up(api: Api, given_up: Queue[logging.LogRecord]) -> None:
         api.generate({"webhook": {"url": receiver.url, "test_mode": {"enabled": False}}})
         api.advance(MADE)
         assert "5 retries" in given_up.get(timeout=5).getMessage()
-    assert receiver.events.qsize() == 6
+    assert receiver.posts.qsize() == 6
 
 
 def test_webhook_to_nobody(api: Api, given_up: Queue[logging.LogRecord]) -> None:
@@ -185,7 +152,7 @@ def test_webhook_test_mode(api: Api, status: str) -> None:
     with Receiver([]) as receiver:
         mode = {"enabled": True, "return_task_status": status}
         task_id = api.generate({"webhook": {"url": receiver.url, "test_mode": mode}})
-        payload = receiver.events.get(timeout=5)["payload"]
+        payload = receiver.event()["payload"]
     assert (payload["task"]["task_id"], payload["task"]["status"]) == (task_id, status)
     assert api.sandbox.world.submissions == []
 
@@ -205,8 +172,8 @@ def test_webhook_is_silenced_by_a_reset(api: Api) -> None:
                 }
             }
         )
-        assert receiver.events.get(timeout=5)["payload"]["task"]["status"] == "TASK_STATUS_FAILED"
-    assert receiver.events.empty()
+        assert receiver.event()["payload"]["task"]["status"] == "TASK_STATUS_FAILED"
+    assert receiver.posts.empty()
 
 
 @pytest.mark.parametrize(

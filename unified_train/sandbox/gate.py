@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -48,6 +49,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or drop it."""
         path: str = scope["path"]
+        send = self._dated(send)
         if path == CONTROL_PREFIX or path.startswith(f"{CONTROL_PREFIX}/"):
             await self._app(scope, receive, send)
             return
@@ -60,6 +62,19 @@ class Gate:
         if fault is not None:
             exchange.entry.fault = fault.kind
         await self._run(exchange, vendor)
+
+    def _dated(self, send: Send) -> Send:
+        """Send answers with the time of the sandbox's clock, by which vendors refuse dates, unless they have a Date."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                if not any(name.lower() == b"date" for name, _ in headers):
+                    date = format_datetime(self._world.clock.date(), usegmt=True)
+                    message = {**message, "headers": [*headers, (b"date", date.encode())]}
+            await send(message)
+
+        return dated
 
     async def _run(self, exchange: _Exchange, vendor: Vendor | None) -> None:
         fault = exchange.fault

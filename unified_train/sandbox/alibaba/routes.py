@@ -96,7 +96,7 @@ class AlibabaSandbox:
             "ALIBABA_CLOUD_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET,
             "UNIFIED_TRAIN_ALIBABA_BASE_URL": self._world.base_url,
-            "UNIFIED_TRAIN_ALIBABA_IMAGE_HOST": f"{self._world.base_url}/_host",
+            "UNIFIED_TRAIN_IMAGE_HOST": f"{self._world.base_url}/_host",
         }
 
     def switches(self) -> dict[str, object]:
