@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unified_train import (
     ApiError,
     AuthenticationError,
     ContentRejected,
+    ErrorTable,
     InsufficientFunds,
     InvalidRequest,
     NotFound,
@@ -17,6 +17,7 @@ from unified_train import (
     ProviderUnavailable,
     QuotaExceeded,
     RateLimited,
+    Refusal,
     error_class,
 )
 
@@ -25,64 +26,64 @@ if TYPE_CHECKING:
 
 TASK_FAILED = "TASK_FAILED"
 _RETIRED = "the vendor's API has no such address (any more)"
+_PAGE = "vendor page of the image APIs' error codes (Novita dossier 2.2)"
+_OLD = "the vendor's SDK, ProgressResponseCode (Novita dossier 2.1)"
 
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    error: type[ApiError]
-    retryable: bool = False
-
-
-_INVALID = _Kind(InvalidRequest)
-_CONTENT = _Kind(ContentRejected)
-_KEY = _Kind(AuthenticationError)
-_DENIED = _Kind(PermissionDenied)
-_PASSING = _Kind(ProviderUnavailable, retryable=True)
-
-# The vendor's table of reasons for its image APIs (vendor page "error code"; Novita dossier 2.2).
-REASONS = {
-    "INVALID_REQUEST_BODY": _INVALID,
-    "IMAGE_FILE_EXCEEDS_MAX_SIZE": _INVALID,
-    "INVALID_IMAGE_FORMAT": _INVALID,
-    "IMAGE_EXCEEDS_MAX_RESOLUTION": _INVALID,
-    "INVALID_IMAGE_SIZE": _INVALID,
-    "IMAGE_NO_FACE_DETECTED": _INVALID,
-    "INVALID_CUSTOM_OUTPUT_PATH": _INVALID,
-    "ILLEGAL_PROMPT": _CONTENT,
-    "ILLEGAL_IMAGE_CONTENT": _CONTENT,
-    "MISSING_API_KEY": _KEY,
-    "INVALID_API_KEY": _KEY,
-    "BILLING_AUTH_FAILED": _KEY,
-    "BILLING_BALANCE_NOT_ENOUGH": _Kind(InsufficientFunds),
-    "API_NOT_ALLOWED": _DENIED,
-    "FEATURE_NOT_ALLOWED": _DENIED,
-    "NEED_REAL_NAME_VERIFY": _DENIED,
-    "ANONYMOUS_ACCESS_QUOTA_EXCEEDS": _Kind(QuotaExceeded),
-    "API_NOT_FOUND": _Kind(OperationRetired),
-    "TASK_NOT_FOUND": _Kind(NotFound),
-    "RATE_LIMIT_EXCEEDED": _Kind(RateLimited, retryable=True),
-    "BILLING_FAILED": _PASSING,
-    "GET_RESULT_FAILED": _PASSING,
-    "CREATE_TASK_FAILED": _PASSING,
-    TASK_FAILED: _Kind(ProviderUnavailable),
-}
-
-# The older routes failed inside HTTP 200, with these codes (Novita dossier 2.1).
-CODES = {
-    -1: _PASSING,
-    1: _INVALID,
-    2: _Kind(NotFound),
-    3: _Kind(NotFound),
-    4: _KEY,
-    5: _PASSING,
-    6: _INVALID,
-    7: _Kind(InsufficientFunds),
-    8: _INVALID,
-    9: _PASSING,
-}
-
-_FORBIDDEN = {401, 403}  # a bad key is 403 here, whatever the general guide says (Novita dossier 2.3)
-_NO_ROUTE = 404
+# A word tells a route that is gone from a task that is not there; the status of both is 404.
+REASONS = ErrorTable(
+    "reason",
+    {
+        "INVALID_REQUEST_BODY": Refusal(InvalidRequest, _PAGE),
+        "IMAGE_FILE_EXCEEDS_MAX_SIZE": Refusal(InvalidRequest, _PAGE),
+        "INVALID_IMAGE_FORMAT": Refusal(InvalidRequest, _PAGE),
+        "IMAGE_EXCEEDS_MAX_RESOLUTION": Refusal(InvalidRequest, _PAGE),
+        "INVALID_IMAGE_SIZE": Refusal(InvalidRequest, _PAGE),
+        "IMAGE_NO_FACE_DETECTED": Refusal(InvalidRequest, _PAGE),
+        "INVALID_CUSTOM_OUTPUT_PATH": Refusal(InvalidRequest, _PAGE),
+        "ILLEGAL_PROMPT": Refusal(ContentRejected, _PAGE),
+        "ILLEGAL_IMAGE_CONTENT": Refusal(ContentRejected, _PAGE),
+        "MISSING_API_KEY": Refusal(AuthenticationError, f"{_PAGE}, with status 400"),
+        "INVALID_API_KEY": Refusal(AuthenticationError, f"{_PAGE}, with status 403"),
+        "BILLING_AUTH_FAILED": Refusal(AuthenticationError, _PAGE),
+        "BILLING_BALANCE_NOT_ENOUGH": Refusal(InsufficientFunds, f"{_PAGE}, with status 400"),
+        "API_NOT_ALLOWED": Refusal(PermissionDenied, _PAGE),
+        "FEATURE_NOT_ALLOWED": Refusal(PermissionDenied, _PAGE),
+        "NEED_REAL_NAME_VERIFY": Refusal(PermissionDenied, _PAGE),
+        "ANONYMOUS_ACCESS_QUOTA_EXCEEDS": Refusal(QuotaExceeded, "the vendor's JavaScript SDK (Novita dossier 2.2)"),
+        "API_NOT_FOUND": Refusal(OperationRetired, f"{_PAGE}; a route, unlike TASK_NOT_FOUND (2.3)"),
+        "TASK_NOT_FOUND": Refusal(NotFound, _PAGE),
+        "RATE_LIMIT_EXCEEDED": Refusal(RateLimited, _PAGE),
+        "BILLING_FAILED": Refusal(ProviderUnavailable, _PAGE),
+        "GET_RESULT_FAILED": Refusal(ProviderUnavailable, _PAGE),
+        "CREATE_TASK_FAILED": Refusal(ProviderUnavailable, _PAGE),
+        TASK_FAILED: Refusal(ProviderUnavailable, f"{_PAGE}; it will not pass", retryable=False),
+    },
+)
+CODES = ErrorTable(
+    "code inside HTTP 2xx",
+    {
+        "-1": Refusal(ProviderUnavailable, f"{_OLD}: internal"),
+        "1": Refusal(InvalidRequest, f"{_OLD}: bad JSON"),
+        "2": Refusal(NotFound, f"{_OLD}: no model"),
+        "3": Refusal(NotFound, f"{_OLD}: no task"),
+        "4": Refusal(AuthenticationError, f"{_OLD}: authentication"),
+        "5": Refusal(ProviderUnavailable, f"{_OLD}: host"),
+        "6": Refusal(InvalidRequest, f"{_OLD}: range"),
+        "7": Refusal(InsufficientFunds, f"{_OLD}: balance"),
+        "8": Refusal(InvalidRequest, f"{_OLD}: sampler"),
+        "9": Refusal(ProviderUnavailable, f"{_OLD}: timeout"),
+        "*": Refusal(InvalidRequest, "any other but 0 is an error too (Novita dossier 2.1)"),
+    },
+)
+STATUSES = ErrorTable(
+    "HTTP status without a known reason",
+    {
+        "401": Refusal(AuthenticationError, "vendor guide on errors (Novita dossier 2.3)"),
+        "403": Refusal(AuthenticationError, "observed of a missing key, whatever the guide says (Novita dossier 2.3)"),
+        "404": Refusal(OperationRetired, "a route is gone unless the reason is TASK_NOT_FOUND (Novita dossier 2.3)"),
+    },
+)
+TABLES = (REASONS, CODES, STATUSES)
 
 
 def refusal(response: Response) -> ApiError | None:
@@ -92,21 +93,19 @@ def refusal(response: Response) -> ApiError | None:
     reason, code = _reason(told), _code(told.get("code"))
     if response.ok and not reason and code in (None, 0, response.status):
         return None
-    kind = REASONS.get(reason) or _by_number(response, code)
-    message = _message(told, response, kind)
+    meaning = REASONS.read(reason) or _by_number(response, code)
+    error = meaning.error if meaning else error_class(response.status)
     word = reason or (str(code) if code is not None and response.ok else None)
-    return kind.error(message, http_status=response.status, code=word, retryable=kind.retryable)
+    return error(
+        _message(told, response, error),
+        http_status=response.status,
+        code=word,
+        retryable=meaning.passes if meaning else None,
+    )
 
 
-def _by_number(response: Response, code: int | None) -> _Kind:
-    if response.ok:
-        return CODES.get(code or 0, _INVALID)
-    if response.status in _FORBIDDEN:
-        return _KEY
-    if response.status == _NO_ROUTE:
-        return _Kind(OperationRetired)
-    found = error_class(response.status)
-    return _Kind(found, found.retryable_by_default)
+def _by_number(response: Response, code: int | None) -> Refusal | None:
+    return CODES.read(code) if response.ok else STATUSES.read(response.status)
 
 
 def _reason(body: dict[str, Any]) -> str:
@@ -122,9 +121,9 @@ def _code(value: object) -> int | None:
         return None
 
 
-def _message(body: dict[str, Any], response: Response, kind: _Kind) -> str:
+def _message(body: dict[str, Any], response: Response, error: type[ApiError]) -> str:
     texts = [str(body.get(name) or "") for name in ("message", "msg")]
     said = next(filter(None, texts), "")
-    if kind.error is OperationRetired:
+    if error is OperationRetired:
         return f"{_RETIRED}; it says: {said or response.excerpt or 'nothing'}"
     return said or _reason(body) or response.excerpt or "the vendor gives no reason"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from unified_train import Options, Settings
+from unified_train_novita.components import RESIZE_ONLY, Component
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,19 +64,6 @@ class NovitaSettings(Settings):
     required: ClassVar[Sequence[str]] = ("api_key",)
 
 
-class Component(Options):
-    """One step of preparing the training pictures.
-
-    Attributes:
-        name: Which.
-        args: Such as `{"ratio": 1.4}` for `face_crop_region`, `{"method": "gfpgan_1.4", "upscale": 1.0}` for
-            `face_restore`, `{"width": 512, "height": 512}` for `resize`; sent as strings, as the vendor wants them.
-    """
-
-    name: Literal["face_crop_region", "resize", "face_restore"]
-    args: dict[str, str | int | float]
-
-
 class NovitaTraining(Options):
     """Options of a training (Novita dossier 4.1). Those marked so exist for the vendor's subject training only.
 
@@ -84,8 +72,9 @@ class NovitaTraining(Options):
             goes to the style training, since the other knows persons only.
         width: Of the training pictures in pixels; the resolution unless told.
         height: Of the training pictures in pixels; the resolution unless told.
-        components: How the pictures are prepared; unless told they are only resized, since the face components are
-            of no use to pictures without a face.
+        components: How the pictures are prepared, step by step, such as
+            `[{"name": "face_crop_region", "args": {"ratio": 1.4}}, {"name": "resize"}, {"name": "face_restore"}]`,
+            which is what the vendor's SDK has for faces; unless told they are only resized.
         train_batch_size: Pictures per step.
         lr_scheduler: How the learning rate changes.
         lr_warmup_steps: Steps until the learning rate is reached; not used by `constant`.
@@ -101,7 +90,7 @@ class NovitaTraining(Options):
     endpoint: Literal["subject", "style"] | None = None
     width: _Side | None = None
     height: _Side | None = None
-    components: Annotated[tuple[Component, ...], Field(min_length=1)] | None = None
+    components: Annotated[tuple[Component, ...], Field(min_length=1)] = RESIZE_ONLY
     train_batch_size: Annotated[int, Field(ge=1, le=4)] | None = None
     lr_scheduler: (
         Literal["constant", "linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"] | None
@@ -160,26 +149,29 @@ class NovitaGeneration(Options):
 
     Attributes:
         checkpoint: File name of the model that the LoRA works upon; the one it was trained on unless told.
-        strength: Of the trained LoRA, 0 to 1.
+        lora_strength: Of the trained LoRA, 0 to 1.
         loras: More LoRAs; five in all.
         embeddings: Names of textual inversions, at most five.
         sampler: Its name is case- and space-sensitive.
         image_type: Of the pictures.
         clip_skip: 1 to 12.
         sd_vae: Name of another decoder.
-        hires_fix: Upscaling.
-        refiner_switch_at: From which share of the steps on the refiner works, 0 to 1.
-        restore_faces: Whether to mend faces.
-        transparent_background: For png and SDXL only.
+        hires_fix: Upscaling; from text only.
+        refiner_switch_at: From which share of the steps on the refiner works, 0 to 1; from text only.
+        restore_faces: Whether to mend faces; from text only.
+        transparent_background: For png and SDXL only; from text only.
         nsfw_detection: Whether the pictures are checked; the vendor bills that extra.
         nsfw_detection_level: How strict, 0 to 2.
-        webhook: URL that the vendor posts the result to; it can't be verified, so polling stays the truth.
+        webhook: URL that the vendor posts the result to, once or, if it is not taken, up to six times; nothing signs
+            what is posted, so put something in the URL that can't be guessed, and let `client.parse_webhook` and a
+            poll tell what is true of it.
+        webhook_test: Have this end reported at once, without a run; needs a webhook.
         resolve_lora_name: Ask the vendor first how it names the LoRA in its API, should the name that the training
             gave not work.
     """
 
     checkpoint: _Name | None = None
-    strength: _Share = 1.0
+    lora_strength: _Share = 1.0
     loras: Annotated[tuple[Lora, ...], Field(max_length=4)] = ()
     embeddings: Annotated[tuple[_Name, ...], Field(max_length=5)] = ()
     sampler: Sampler = "Euler a"
@@ -193,4 +185,5 @@ class NovitaGeneration(Options):
     nsfw_detection: bool = False
     nsfw_detection_level: Annotated[int, Field(ge=0, le=2)] | None = None
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    webhook_test: Literal["TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"] | None = None
     resolve_lora_name: bool = False

@@ -44,6 +44,7 @@ GENERATION = StatusTable(
         "TASK_STATUS_UNKNOWN": Word(Status.UNKNOWN, "only in the vendor's JavaScript SDK: it passes"),
     },
 )
+TABLES = (TASK, MODEL, GENERATION)
 _TRAINED = "success"
 
 

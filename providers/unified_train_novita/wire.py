@@ -14,15 +14,21 @@ from pydantic import AliasChoices, BeforeValidator, Field, StrictInt, StrictStr
 from unified_train import Response, Wire
 
 
-def _number(value: object) -> float | None:
-    """A number that is not negative, also out of a string; None for whatever else stands there."""
+def finite(value: object) -> float | None:
+    """A number, also out of a string; None for whatever else stands there."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if math.isfinite(number) else None
+
+
+def _number(value: object) -> float | None:
+    """A number that is not negative."""
+    number = finite(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _whole(value: object) -> int | None:
@@ -51,9 +57,17 @@ def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
 Number = Annotated[float | None, BeforeValidator(_number)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Object = BeforeValidator(_object)
+Rows = Annotated[list[dict[str, Any]], BeforeValidator(_objects)]
 
 
 class UploadSlot(Wire):
@@ -69,7 +83,7 @@ class UploadSlot(Wire):
     assets_id: StrictStr | StrictInt
     upload_url: Annotated[str, Field(pattern=r"^https?://")]
     method: str = "PUT"
-    headers: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
+    headers: Annotated[dict[str, Any], Object] = {}
 
     def extra_headers(self) -> dict[str, str]:
         """What must be sent besides what HTTP itself sends: of the sample's headers, none."""
@@ -120,7 +134,7 @@ class TrainingState(Wire):
 
     task_status: str
     models: Models = []
-    extra: Annotated[Progress, BeforeValidator(_object)] = Progress()
+    extra: Annotated[Progress, Object] = Progress()
 
 
 class ListedTraining(Wire):
@@ -148,17 +162,29 @@ class Pagination(Wire):
     next_cursor: Text = ""
 
 
-class TrainingList(Wire):
+class Page(Wire):
+    """One page of a list; its items are read one by one."""
+
+    items: Rows
+    pagination: Annotated[Pagination, Object] = Pagination()
+
+
+class TrainingList(Page):
     """One page of trainings, newest first in the samples."""
 
-    tasks: Annotated[list[dict[str, Any]], BeforeValidator(_objects)]
-    pagination: Annotated[Pagination, BeforeValidator(_object)] = Pagination()
+    items: Annotated[Rows, Field(validation_alias="tasks")]
+
+
+class Catalogue(Page):
+    """One page of models (Novita dossier 7)."""
+
+    items: Annotated[Rows, Field(validation_alias="models")]
 
 
 class Safety(Wire):
     """What the content check found; `valid` says that it ran, not that the picture is harmless."""
 
-    valid: Annotated[bool, BeforeValidator(_flag)] = False
+    valid: Flag = False
     confidence: Number = None
 
 
@@ -167,12 +193,13 @@ class Picture(Wire):
 
     image_url: Text = ""
     image_type: Text = ""
-    nsfw_detection_result: Annotated[Safety, BeforeValidator(_object)] = Safety()
+    nsfw_detection_result: Annotated[Safety, Object] = Safety()
 
 
 class Task(Wire):
-    """The head of a generation's state."""
+    """The head of a generation's state; its id matters only where nobody asked for it, in a webhook."""
 
+    task_id: Text = ""
     status: str
     reason: Text = ""
     eta: Number = None
@@ -190,23 +217,9 @@ class GenerationState(Wire):
 
     task: Task
     images: Annotated[list[Picture], BeforeValidator(_objects)] = []
-    extra: Annotated[GenerationExtra, BeforeValidator(_object)] = GenerationExtra()
+    extra: Annotated[GenerationExtra, Object] = GenerationExtra()
 
     @property
     def pictures(self) -> list[Picture]:
         """Those images that can be fetched."""
         return [image for image in self.images if image.image_url]
-
-
-class CatalogueModel(Wire):
-    """A model that the account can use (Novita dossier 7)."""
-
-    sd_name: Text = ""
-    sd_name_in_api: Text = ""
-    base_model: Text = ""
-
-
-class Catalogue(Wire):
-    """One page of models."""
-
-    models: Annotated[list[CatalogueModel], BeforeValidator(_objects)] = []

@@ -35,7 +35,7 @@ def test_generation(novita: Novita) -> None:
     asked = GenerationRequest(
         prompt="a fox", negative_prompt="blur", n=3, width=640, height=384, seed=0, steps=25, guidance=1
     )
-    snapshot = talk.run(novita.generate(model(), asked, NovitaGeneration(strength=0.8, sampler="DPM++ 2M Karras")))
+    snapshot = talk.run(novita.generate(model(), asked, NovitaGeneration(lora_strength=0.8, sampler="DPM++ 2M Karras")))
     request = talk.requests[0]
     assert (request.method, request.url) == ("POST", "https://api.novita.ai/v3/async/txt2img")
     assert (request.effect, request.operation) == (Effect.PAY, "generation.start")

@@ -55,7 +55,7 @@ def test_training_options_are_checked(options: dict[str, Any]) -> None:
 
 
 GENERATION: list[dict[str, Any]] = [
-    {"strength": 1.5},
+    {"lora_strength": 1.5},
     {"loras": [{"model_name": "a"}] * 5},
     {"embeddings": ["a"] * 6},
     {"sampler": "euler a"},
@@ -65,7 +65,8 @@ GENERATION: list[dict[str, Any]] = [
     {"nsfw_detection_level": 3},
     {"webhook": "file:///etc/passwd"},
     {"checkpoint": ""},
-    {"lora_strength": 1},
+    {"strength": 1},
+    {"webhook_test": "DONE"},
 ]
 
 
@@ -78,7 +79,7 @@ def test_generation_options_are_checked(options: dict[str, Any]) -> None:
 
 def test_parts_of_options_are_checked() -> None:
     """A mistake inside a component or an upscaling is told by the name of its field."""
-    with pytest.raises(InvalidOptions, match="Component: name"):
+    with pytest.raises(InvalidOptions, match=r"components\.0: .*'resize'"):
         NovitaTraining.model_validate({"components": [{"name": "crop", "args": {}}]})
     with pytest.raises(InvalidOptions, match="HiresFix: target_width"):
         NovitaGeneration.model_validate({"hires_fix": {"target_width": 64, "target_height": 512}})

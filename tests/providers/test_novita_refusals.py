@@ -124,3 +124,26 @@ def test_refusal_without_a_readable_body(
     assert refused is not None
     assert type(refused) is error
     assert words in refused.message
+
+
+def test_tables_are_what_counts(novita: Novita) -> None:
+    """Every row of the tables has a source, and an answer with its word is what the row says."""
+    reasons, codes, statuses = novita.error_tables
+    for table in novita.error_tables:
+        assert all("dossier" in row.source for _, row in table)
+    for word, row in reasons:
+        refused = novita.refusal(answer(novita.get("/v3/user", "x"), {"reason": word}, 400))
+        assert (type(refused), refused and refused.retryable) == (row.error, row.passes)
+    for word, row in codes:
+        body = {"code": int(word.replace("*", "4711"))}
+        refused = novita.refusal(answer(novita.get("/v3/user", "x"), body))
+        assert (type(refused), refused and refused.retryable) == (row.error, row.passes)
+    for word, row in statuses:
+        refused = novita.refusal(answer(novita.get("/v3/user", "x"), b"", int(word)))
+        assert (type(refused), refused and refused.retryable) == (row.error, row.passes)
+
+
+def test_sandbox_refuses_in_words_of_the_table(novita: Novita) -> None:
+    """Every reason that the sandbox gives is in the table."""
+    theirs = pytest.importorskip("unified_train.sandbox.novita.errors", reason="needs the extra 'sandbox'")
+    assert set(theirs.STATUS) <= {word for word, _ in novita.error_tables[0]}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from unified_train import Status
 from unified_train_novita import status
+from unified_train_novita.provider import Novita
 
 _TASKS = {
     "UNKNOWN": Status.UNKNOWN,
@@ -33,6 +34,7 @@ def test_tables_are_complete() -> None:
     for table, words in [(status.TASK, _TASKS), (status.MODEL, _MODELS), (status.GENERATION, _GENERATIONS)]:
         assert {word: entry.status for word, entry in table} == words
         assert all(entry.why for _, entry in table)
+    assert Novita.status_tables == (status.TASK, status.MODEL, status.GENERATION)
 
 
 @pytest.mark.parametrize(("word", "meaning"), _TASKS.items())

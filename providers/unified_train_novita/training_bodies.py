@@ -1,25 +1,19 @@
-"""The bodies of the two paid requests, made from neutral requests (Novita dossier 4.1, 4.3, 5.2 and 5.3)."""
+"""The body of a training, and what one of the two trainings does not take (Novita dossier 4.1 and 4.3)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
 from unified_train import DatasetError, Image, InvalidOptions, UnsupportedCapability
-from unified_train_novita import base_models
+from unified_train_novita import base_models, components
 from unified_train_novita.options import MAX_TEXT, NovitaTraining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_train import Dataset, GenerationRequest, TrainingRequest, UploadedImage
-    from unified_train_novita.base_models import Checkpoint
-    from unified_train_novita.options import NovitaGeneration
+    from unified_train import Dataset, TrainingRequest, UploadedImage
 
 Endpoint = Literal["subject", "style"]
-
-STEPS = 20
-GUIDANCE = 7.5
-"""What the vendor's SDK sends if nobody says otherwise; the API itself requires both (Novita dossier 5.3)."""
 
 _PERSON = "person"
 _PERSONS = frozenset(
@@ -78,12 +72,14 @@ def check_training(request: TrainingRequest, options: NovitaTraining) -> None:
 
 
 def _check_style(request: TrainingRequest, options: NovitaTraining) -> None:
-    given = [name for name in NovitaTraining.SUBJECT_ONLY if getattr(options, name) is not None]
+    alien = [name for name in NovitaTraining.SUBJECT_ONLY if getattr(options, name) is not None]
     if request.rank is not None:
-        given.insert(0, "rank")
-    if given:
-        why = "" if request.kind == "style" else ", and only persons are trained as subjects there"
-        raise UnsupportedCapability(f"Novita's style training has no {', '.join(given)}{why}; leave it out")
+        alien.insert(0, "rank")
+    if alien:
+        raise UnsupportedCapability(
+            f"Novita's style training has no {', '.join(alien)}; leave it out, or use the subject training, which has"
+            f" it but is made for persons: {_to_subject(request, options)}"
+        )
     texts = captions(request.dataset)
     for image, text in zip(request.dataset.images, texts, strict=True):
         if not text:
@@ -91,6 +87,14 @@ def _check_style(request: TrainingRequest, options: NovitaTraining) -> None:
                 f"{image.name}: Novita's style training needs a caption for each image; write one, or set a trigger"
             )
     _check_lengths(request.dataset.images, texts)
+
+
+def _to_subject(request: TrainingRequest, options: NovitaTraining) -> str:
+    """What to change for the subject training; this can't be said in the capabilities, which know no kinds."""
+    as_subject = request.model_copy(update={"kind": "subject"})
+    if endpoint(as_subject, options) == "subject":
+        return "kind='subject'"
+    return "extra={'novita': {'endpoint': 'subject'}}"
 
 
 def _check_lengths(images: Sequence[Image | UploadedImage], texts: Sequence[str]) -> None:
@@ -112,7 +116,8 @@ def training(request: TrainingRequest, options: NovitaTraining, kind: Endpoint) 
         "height": height,
         "image_dataset_items": _items(request.dataset, kind),
         "expert_setting": _expert_setting(request, options, kind),
-        "components": _components(options, width, height),
+        # Always sent, since the table of fields requires them.
+        "components": [components.sent(one, width, height) for one in options.components],
     }
 
 
@@ -142,7 +147,7 @@ def _expert_setting(request: TrainingRequest, options: NovitaTraining, kind: End
         setting |= {name: getattr(options, name) for name in NovitaTraining.SUBJECT_ONLY}
         setting |= {"lora_r": request.rank, "class_prompt": _PERSON}
         setting["instance_prompt"] = options.instance_prompt or _instance_prompt(request.dataset)
-    return _given(setting)
+    return given(setting)
 
 
 def _instance_prompt(dataset: Dataset) -> str:
@@ -150,18 +155,7 @@ def _instance_prompt(dataset: Dataset) -> str:
     return f"a close photo of {dataset.phrase}" + ("" if dataset.class_word else f" {_PERSON}")
 
 
-def _components(options: NovitaTraining, width: int, height: int) -> list[dict[str, Any]]:
-    """Always sent, since the table of fields requires them; every value is a string (Novita dossier 4.1)."""
-    if options.components is None:
-        return [_component("resize", {"width": width, "height": height})]
-    return [_component(component.name, component.args) for component in options.components]
-
-
-def _component(name: str, args: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "args": [{"name": key, "value": str(value)} for key, value in args.items()]}
-
-
-def training_notes(request: TrainingRequest, kind: Endpoint) -> tuple[str, ...]:
+def training_notes(request: TrainingRequest, options: NovitaTraining, kind: Endpoint) -> tuple[str, ...]:
     """What was sent otherwise than asked, or may not be taken."""
     notes = []
     if kind != request.kind:
@@ -176,48 +170,11 @@ def training_notes(request: TrainingRequest, kind: Endpoint) -> tuple[str, ...]:
     if rate is not None and rate not in _LEARNING_RATES:
         documented = ", ".join(f"{one:g}" for one in sorted(_LEARNING_RATES))
         notes.append(f"the learning rate {rate:g} is none of those that Novita documents: {documented}")
+    if options.lr_scheduler == "constant" and options.lr_warmup_steps:
+        notes.append("the scheduler 'constant' does not use lr_warmup_steps; 'constant_with_warmup' does")
     return tuple(notes)
 
 
-def generation(
-    lora: str, checkpoint: Checkpoint, request: GenerationRequest, options: NovitaGeneration
-) -> dict[str, Any]:
-    """The body of a generation; `lora` is the trained model's name, exactly as the training gave it."""
-    asked: dict[str, Any] = {
-        "model_name": checkpoint.file,
-        "prompt": request.prompt,
-        "negative_prompt": request.negative_prompt or None,  # an empty one is below the least length
-        "width": request.width or checkpoint.side,
-        "height": request.height or checkpoint.side,
-        "image_num": request.n,
-        "steps": request.steps or STEPS,
-        "guidance_scale": GUIDANCE if request.guidance is None else request.guidance,
-        "sampler_name": options.sampler,
-        "seed": request.seed,
-        "loras": _loras(lora, options),
-        "embeddings": [{"model_name": name} for name in options.embeddings] or None,
-        "clip_skip": options.clip_skip,
-        "sd_vae": options.sd_vae,
-        "hires_fix": options.hires_fix.model_dump() if options.hires_fix else None,
-        "refiner": None if options.refiner_switch_at is None else {"switch_at": options.refiner_switch_at},
-        "restore_faces": options.restore_faces,
-        "enable_transparent_background": options.transparent_background,
-    }
-    extra: dict[str, Any] = {
-        "response_image_type": options.image_type,  # always, since documentation and SDK disagree on the default
-        "enable_nsfw_detection": options.nsfw_detection or None,
-        "nsfw_detection_level": options.nsfw_detection_level,
-        "webhook": {"url": options.webhook} if options.webhook else None,
-    }
-    return {"extra": _given(extra), "request": _given(asked)}
-
-
-def _loras(lora: str, options: NovitaGeneration) -> list[dict[str, Any]]:
-    return [
-        {"model_name": lora, "strength": options.strength},
-        *({"model_name": other.model_name, "strength": other.strength} for other in options.loras),
-    ]
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Only what has a value; the vendor's own SDK sends nulls too, but nobody documents them."""
     return {name: value for name, value in values.items() if value is not None}
