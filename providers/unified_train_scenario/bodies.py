@@ -1,35 +1,29 @@
-"""From neutral requests to Scenario's parameters and inputs, with a note for whatever is sent otherwise than asked."""
+"""From a neutral training request to Scenario's parameters, with a note for whatever is sent otherwise than asked."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from unified_train import InvalidOptions, UnsupportedCapability
-from unified_train_scenario.catalog import LORA_SUFFIX, Trainer, inputs_of, needs_pairs, trainer_of
+from unified_train import InvalidOptions
+from unified_train_scenario.catalog import LORA_SUFFIX, Trainer, trainer_of
 
 if TYPE_CHECKING:
-    from unified_train import GenerationRequest, Range, TrainingRequest
-    from unified_train_scenario.options import ScenarioGeneration, ScenarioTraining
+    from unified_train import Range, TrainingRequest
+    from unified_train_scenario.options import ScenarioTraining
 
 _MOST_REPEATS = 100
 _MOST_STEPS = 10_000
 
 
 def check_type(model_type: str) -> None:
-    """Raise unless this is a type that trains on single images.
+    """Raise unless this is a type that can be trained.
 
     Raises:
-        InvalidOptions: It is no LoRA type at all.
-        UnsupportedCapability: It needs before/after pairs, which a dataset has not.
+        InvalidOptions: It is no LoRA type.
     """
     if not model_type.endswith(LORA_SUFFIX):
         raise InvalidOptions(
             f"base_model: {model_type!r} is no trainable type; Scenario's end in {LORA_SUFFIX}, such as flux.2-dev-lora"
-        )
-    if needs_pairs(model_type):
-        raise UnsupportedCapability(
-            f"base_model: {model_type} trains on before/after pairs, which a dataset does not have; use one without"
-            " 'edit' or 'kontext' in its name"
         )
 
 
@@ -105,50 +99,3 @@ def _steps(steps: int, images: int, options: ScenarioTraining, trainer: Trainer,
     if made != steps:
         notes.append(f"steps={steps} was sent as {repeats} repeats of {epochs} epochs, which makes {made}")
     return {"nbRepeats": repeats}
-
-
-def check_generation(request: GenerationRequest, options: ScenarioGeneration, model_type: str) -> None:
-    """Raise for what the base of a type does not take (Scenario dossier 6.2).
-
-    Raises:
-        InvalidOptions: A value is outside its range.
-        UnsupportedCapability: It has no such input.
-    """
-    inputs = inputs_of(model_type)
-    for name, value, allowed in (
-        ("guidance", request.guidance, inputs.guidance_range),
-        ("steps", request.steps, inputs.steps),
-    ):
-        if value is not None and allowed is not None and not allowed.admits(value):
-            raise InvalidOptions(f"{name}: {value:g} is outside what models of type {model_type} take ({allowed})")
-    if inputs.max_prompt is not None and len(request.prompt) > inputs.max_prompt:
-        raise InvalidOptions(f"prompt: {len(request.prompt)} characters; {model_type} takes {inputs.max_prompt}")
-    if options.negative_prompt is not None and not inputs.negative:
-        raise UnsupportedCapability(f"negative_prompt: models of type {model_type} do not take one; leave it out")
-
-
-def generation_inputs(
-    request: GenerationRequest, options: ScenarioGeneration, model_type: str
-) -> tuple[dict[str, Any], list[str]]:
-    """Inputs of a generation but for the LoRA itself, and notes.
-
-    The number of pictures is always told: where it is left out, some bases make four (Scenario dossier 13, trap 6).
-    """
-    inputs = inputs_of(model_type)
-    body: dict[str, Any] = {
-        "prompt": request.prompt,
-        "numOutputs": request.n,
-        "negativePrompt": options.negative_prompt,
-        "width": request.width if inputs.sized else None,
-        "height": request.height if inputs.sized else None,
-        inputs.guidance: request.guidance,
-        "numInferenceSteps": request.steps if inputs.steps else None,
-        "seed": request.seed,
-        "image": options.image,
-        "strength": options.strength,
-        "referenceImages": list(options.reference_images) or None,
-    }
-    asked = {"width": request.width, "height": request.height} if not inputs.sized else {}
-    asked |= {} if inputs.steps else {"steps": request.steps}
-    notes = [f"models of type {model_type} take no {name}; it was not sent" for name, value in asked.items() if value]
-    return {name: value for name, value in body.items() if value is not None}, notes

@@ -30,6 +30,20 @@ SINGLE_IMAGE_TYPES = (
 )
 
 
+# Types that train on before/after pairs (Scenario dossier 3.1).
+EDIT_TYPES = (
+    "flux.2-dev-edit-lora",
+    "flux.2-klein-4b-edit-lora",
+    "flux.2-klein-9b-edit-lora",
+    "flux.2-klein-base-4b-edit-lora",
+    "flux.2-klein-base-9b-edit-lora",
+    "qwen-image-edit-lora",
+    "qwen-image-edit-2509-lora",
+    "qwen-image-edit-2511-lora",
+    "flux.1-kontext-lora",
+)
+
+
 @dataclass(frozen=True)
 class Trainer:
     """What one trainer takes (Scenario dossier 4.2); a range of None alone is not documented.
@@ -79,35 +93,9 @@ def trainer_of(model_type: str) -> Trainer:
 
 
 def needs_pairs(model_type: str) -> bool:
-    """Whether a type trains on before/after pairs (Scenario dossier 3.1)."""
-    return "-edit-" in model_type or model_type == "flux.1-kontext-lora"
+    """Whether a type trains on before/after pairs, as new ones with `edit` in their name are expected to."""
+    return model_type in EDIT_TYPES or "-edit-" in model_type
 
-
-@dataclass(frozen=True)
-class Inputs:
-    """Names and ranges of a base model's inputs (Scenario dossier 6.2); None where it has no such input.
-
-    Attributes:
-        guidance: Name of the input.
-        guidance_range: Its range.
-        steps: Range of `numInferenceSteps`.
-        sized: Whether it takes `width` and `height`.
-        negative: Whether it takes `negativePrompt`.
-        max_prompt: Characters.
-    """
-
-    guidance: str
-    guidance_range: Range
-    steps: Range | None
-    sized: bool = True
-    negative: bool = False
-    max_prompt: int | None = None
-
-
-_FLUX1_INPUTS = Inputs("guidance", Range(minimum=0, maximum=10), Range(minimum=1, maximum=50), max_prompt=2048)
-_KONTEXT_INPUTS = Inputs("guidanceScale", Range(), None, sized=False)
-_ZIMAGE_INPUTS = Inputs("guidance", Range(minimum=1, maximum=10), Range(minimum=1, maximum=100), negative=True)
-_OTHER_INPUTS = Inputs("guidance", Range(minimum=1, maximum=10), Range(minimum=1, maximum=100))
 
 # Which base runs a LoRA of which type (Scenario dossier 6.1). For flux.1-krea-lora nobody documents one.
 BASES: Mapping[str, str] = {
@@ -133,12 +121,3 @@ BASES: Mapping[str, str] = {
 def base_of(model_type: str) -> str | None:
     """The base model that runs a LoRA, or None if it is not known; edit variants run on the base of their family."""
     return BASES.get(model_type) or BASES.get(model_type.replace("-edit-lora", "-lora"))
-
-
-def inputs_of(model_type: str) -> Inputs:
-    """The inputs of the base model that runs a LoRA."""
-    if model_type == "flux.1-kontext-lora":
-        return _KONTEXT_INPUTS
-    if model_type.startswith("flux.1-"):
-        return _FLUX1_INPUTS
-    return _ZIMAGE_INPUTS if model_type.startswith("zimage-") else _OTHER_INPUTS

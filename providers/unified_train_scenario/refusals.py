@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unified_train import (
     ApiError,
     AuthenticationError,
+    ErrorTable,
     InsufficientFunds,
     InvalidRequest,
     NotFound,
@@ -15,6 +16,7 @@ from unified_train import (
     PermissionDenied,
     QuotaExceeded,
     RateLimited,
+    Refusal,
     error_class,
 )
 
@@ -26,12 +28,67 @@ ALREADY_ATTACHED = "The provided assetId is already a training image of this mod
 ALREADY_TRAINING = "Model is already training"
 
 _ESTIMATE = 269
+_WORDED = (400, 404)
 _UNPAID = 402
 _FORBIDDEN = 403
-_GONE = 410
 _LIMITED = 429
-_DATASET = "add-training-image"
 _SECONDS = re.compile(r"remainingSeconds\W+(\d+(?:\.\d+)?)")
+
+
+# Which words and numbers of a refusal mean what, field by field; `docs` and code read the same rows.
+
+STATUS = ErrorTable(
+    "HTTP status",
+    {
+        "269": Refusal(
+            InvalidRequest, "a price without a job, to a request that asked for a job (Scenario dossier 4.3)"
+        ),
+        "402": Refusal(InsufficientFunds, "the account can't pay; a price if a dry run was asked for (dossier 4.3)"),
+        "410": Refusal(NotFound, "a model deleted too long ago to be restored (Scenario dossier 1.3)"),
+    },
+)
+GATEWAY = ErrorTable(
+    "x-amzn-errortype",
+    {"AccessDeniedException*": Refusal(AuthenticationError, "403: the JWT's minute is over (Scenario dossier 1)")},
+)
+MESSAGE = ErrorTable(
+    "message",
+    {"Forbidden": Refusal(OperationRetired, "403 without a reason: no such route or method (Scenario dossier 1.3)")},
+)
+NAME = ErrorTable(
+    "name",
+    {
+        "ModelAccessRestrictedError": Refusal(QuotaExceeded, "the plan lacks the model (Scenario dossier 1.3)"),
+        "PlanLimitReachedError": Refusal(QuotaExceeded, "the plan excludes the action (Scenario dossier 1.4)"),
+    },
+)
+DETAIL = ErrorTable(
+    "details",
+    {"remainingSeconds": Refusal(RateLimited, "429: pause between trainings, in seconds (Scenario dossier 1.4)")},
+)
+ACTION = ErrorTable(
+    "details.actionName",
+    {"add-training-image": Refusal(QuotaExceeded, "429: the plan's ceiling of a dataset (Scenario dossier 1.4)")},
+)
+LIMIT = ErrorTable(
+    "details.actionLimit",
+    {
+        "0": Refusal(QuotaExceeded, "429: the plan excludes the action; it never passes (Scenario dossier 1.4)"),
+        "above 0": Refusal(
+            RateLimited, "429: so many at once; nothing was billed, wait for one (Scenario dossier 1.4)"
+        ),
+    },
+)
+REASON = ErrorTable(
+    "reason",
+    {
+        CUSTOM_ONLY: Refusal(InvalidRequest, "a LoRA's id in the path; its base is tried (Scenario dossier 6.1)"),
+        ALREADY_ATTACHED: Refusal(InvalidRequest, "counts as done (Scenario dossier 3.3)"),
+        ALREADY_TRAINING: Refusal(InvalidRequest, "the running training is taken over (Scenario dossier 9)"),
+        "* not found": Refusal(NotFound, "no such model, job or asset (Scenario dossier 1.3)"),
+    },
+)
+TABLES = (STATUS, GATEWAY, MESSAGE, NAME, DETAIL, ACTION, LIMIT, REASON)
 
 
 def refusal(response: Response) -> ApiError | None:
@@ -42,7 +99,7 @@ def refusal(response: Response) -> ApiError | None:
     if "dryRun" in response.request.query and response.status in (_ESTIMATE, _UNPAID):
         return None
     if response.status == _ESTIMATE:
-        return InvalidRequest("answered with a price only, no job was made")
+        return _made(STATUS.read(_ESTIMATE), "answered with a price only, no job was made")
     if response.ok:
         return None
     body = response.json_or_none()
@@ -68,43 +125,69 @@ def _error(response: Response, told: dict[str, Any], why: str) -> ApiError:
         return _forbidden(response, told, why, word)
     if response.status == _LIMITED:
         return _limited(told, why, word)
-    if response.status == _UNPAID:
-        return InsufficientFunds(why, code=word)
-    if response.status == _GONE:
-        return NotFound(why, code=word)
-    return error_class(response.status)(why, code=word)
+    row = STATUS.read(response.status) or _by_reason(response, why)
+    return _made(row, why, word, otherwise=error_class(response.status))
+
+
+def _by_reason(response: Response, why: str) -> Refusal | None:
+    """What a known text means, where the status says no more than that the request was wrong (dossier 1.3)."""
+    return REASON.read(why.strip().rstrip(".")) if response.status in _WORDED else None
+
+
+def _made(
+    row: Refusal | None,
+    why: str,
+    code: str | None = None,
+    *,
+    otherwise: type[ApiError] = InvalidRequest,
+    retry_after: float | None = None,
+) -> ApiError:
+    """The error of a row, else of a class; all of the vendor's rows pass or not as their class does."""
+    return (row.error if row else otherwise)(why, code=code, retry_after=retry_after)
 
 
 def _forbidden(response: Response, told: dict[str, Any], why: str, word: str | None) -> ApiError:
     """The four kinds of 403 (Scenario dossier 1.3)."""
-    kind = response.headers.get("x-amzn-errortype", "")
-    if kind.startswith("AccessDeniedException"):
-        return AuthenticationError(f"{why}; the token has expired, get a new one", code="AccessDeniedException")
-    if word == "ModelAccessRestrictedError":
+    expired = GATEWAY.read(response.headers.get("x-amzn-errortype", ""))
+    if expired:
+        return _made(expired, f"{why}; the token has expired, get a new one", "AccessDeniedException")
+    limited = NAME.read(word)
+    if limited:
         plan = _details(told).get("requiredPlan")
-        return QuotaExceeded(f"{why} (needs plan {plan})" if plan else why, code=word)
-    if word == "PlanLimitReachedError":
-        return QuotaExceeded(why, code=word)
-    if "reason" not in told and why == "Forbidden":
-        return OperationRetired("the vendor knows no such route", code="Forbidden")
+        return _made(limited, f"{why} (needs plan {plan})" if plan else why, word)
+    unknown = MESSAGE.read(why) if "reason" not in told else None
+    if unknown:
+        return _made(unknown, "the vendor knows no such route", why)
     return PermissionDenied(why, code=word)
 
 
 def _limited(told: dict[str, Any], why: str, word: str | None) -> ApiError:
     """The five kinds of 429 (Scenario dossier 1.4)."""
     details = _details(told)
-    action, limit = details.get("actionName"), details.get("actionLimit")
     wait = _remaining(details, why)
     if wait is not None:
-        return RateLimited(f"{why}; train again in {wait:g} s", code="training-cooldown", retry_after=wait)
-    if action == _DATASET:
-        return QuotaExceeded(f"{why} ({action}: at most {limit} images)", code=action)
-    if isinstance(action, str) and isinstance(limit, int | float) and limit > 0:
-        return RateLimited(f"{why} ({action}: at most {limit} at once; wait for a running one to end)", code=action)
-    if word == "PlanLimitReachedError" or limit == 0:
-        told_action = f" ({action} is not part of the plan)" if action else ""
-        return QuotaExceeded(why + told_action, code=action if isinstance(action, str) else word)
-    return RateLimited(why, code=word)
+        row = DETAIL.read("remainingSeconds")
+        return _made(row, f"{why}; train again in {wait:g} s", "training-cooldown", retry_after=wait)
+    action = details.get("actionName")
+    code = action if isinstance(action, str) else word
+    ceiling = ACTION.read(action)
+    if ceiling:
+        return _made(ceiling, f"{why} ({action}: at most {details.get('actionLimit')} images)", code)
+    limit = _limit(details)
+    if limit is not None and (isinstance(action, str) or not limit):
+        return _made(LIMIT.read("above 0" if limit else "0"), why + _explained(action, limit), code)
+    return _made(NAME.read(word), why, code, otherwise=RateLimited)
+
+
+def _limit(details: dict[str, Any]) -> float | None:
+    limit = details.get("actionLimit")
+    return max(0.0, limit) if isinstance(limit, int | float) and not isinstance(limit, bool) else None
+
+
+def _explained(action: object, limit: float) -> str:
+    if not limit:
+        return f" ({action} is not part of the plan)" if action else ""
+    return f" ({action}: at most {limit:g} at once; wait for a running one to end)"
 
 
 def _remaining(details: dict[str, Any], why: str) -> float | None:

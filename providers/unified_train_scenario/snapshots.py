@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unified_train import Job, Response
-    from unified_train_scenario.wire import AcceptedJob, Asset, JobRecord, Model
+    from unified_train_scenario.wire import AcceptedJob, Asset, JobRecord, Model, PatchAnswer
 
 UNIT = "CU"
 """Creative units, what Scenario bills in."""
@@ -23,7 +23,7 @@ _GRACE = 60.0
 """Seconds for which model and job may disagree (Scenario dossier 11, inferred)."""
 _NO_REASON = "Scenario gives no reason"
 _NO_PICTURES = "Scenario says success, but names no pictures"
-_GENERATION_TYPES = frozenset({"custom", "flux", "inference", "image-generation"})
+_GENERATION_TYPES = frozenset({"custom", "flux", "inference", "image-generation", "patch-image"})
 
 
 # -- trainings ---------------------------------------------------------------------------------------------------------
@@ -39,6 +39,7 @@ def accepted_training(accepted: AcceptedJob, model_id: str, model_type: str, res
         cost=_price(accepted, "train answer"),
         created_at=accepted.job.created,
         base_model=model_type,
+        notes=_price_notes(accepted),
         raw=_raw(response.json()),
     )
 
@@ -155,14 +156,24 @@ def adopted_training(model: Model, response: Response) -> Snapshot:
 # -- generations -------------------------------------------------------------------------------------------------------
 
 
-def accepted_generation(accepted: AcceptedJob, response: Response) -> Snapshot:
+def accepted_generation(accepted: AcceptedJob, response: Response, source: str = "generate answer") -> Snapshot:
     """A generation just accepted."""
-    cost = _price(accepted, "generate answer")
-    return generation(accepted.job, response.json()).model_copy(update={"cost": cost})
+    facts = {"cost": _price(accepted, source), "notes": _price_notes(accepted)}
+    return generation(accepted.job, response.json()).model_copy(update=facts)
+
+
+def accepted_patch(accepted: PatchAnswer, response: Response) -> Snapshot:
+    """A patch just made: with its asset in the answer a finished one is over at once (Scenario dossier 6.4)."""
+    asset, record = accepted.asset, accepted.job
+    if asset is not None and not record.metadata.asset_ids:
+        known = record.metadata.model_copy(update={"asset_ids": (asset.id,)})
+        accepted = accepted.model_copy(update={"job": record.model_copy(update={"metadata": known})})
+    snapshot = accepted_generation(accepted, response, "patch answer")
+    return with_pictures(snapshot, [asset]) if asset is not None and delivered(snapshot) else snapshot
 
 
 def is_generation(record: JobRecord) -> bool:
-    """Whether a listed job made pictures from a prompt."""
+    """Whether a listed job made pictures that can be downloaded, from a prompt or from other pictures."""
     return record.type in _GENERATION_TYPES
 
 
@@ -226,9 +237,21 @@ def _picture(identifier: str, asset: Asset | None) -> GeneratedImage:
 
 
 def _price(accepted: AcceptedJob, source: str) -> Cost | None:
+    """The price after any discount, with the fee of IP detection, which comes on top (Scenario dossier 4.1)."""
     billing = accepted.job.billing
     amount = accepted.cost if accepted.cost is not None else billing.total if billing else None
-    return None if amount is None else Cost(amount=amount, unit=UNIT, source=source)
+    return None if amount is None else Cost(amount=amount + _fee(accepted), unit=UNIT, source=source)
+
+
+def _fee(accepted: AcceptedJob) -> float:
+    return (accepted.ip.charged if accepted.ip else None) or 0.0
+
+
+def _price_notes(accepted: AcceptedJob) -> tuple[str, ...]:
+    """What a price holds beyond the usual; all its parts are in the job's raw record."""
+    discount, fee = accepted.discount or 0.0, _fee(accepted)
+    told = [f"the price is after a discount of {discount:g} {UNIT}"] if discount else []
+    return (*told, f"the price holds {fee:g} {UNIT} for the detection of protected content") if fee else tuple(told)
 
 
 def _cost(record: JobRecord | None, status: Status) -> Cost | None:

@@ -56,15 +56,43 @@ class Concept(Wire):
 
 
 class TrainingImage(Wire):
-    """A training image; its id is an asset id."""
+    """A training image; its id is an asset id (Scenario dossier 3.3).
+
+    Attributes:
+        id: Of the asset.
+        name: Original file name.
+        description: The caption that a training uses.
+        automatic_caption: The vendor's own, used where there is no description.
+        url: Of the file; signed, so it expires and is as good as a key.
+        created: When it was attached.
+    """
 
     id: str
+    name: str | None = None
+    description: str | None = None
+    automatic_caption: str | None = Field(default=None, alias="automaticCaptioning")
+    url: str | None = Field(default=None, alias="downloadUrl", repr=False)
+    created: Date = Field(default=None, alias="createdAt")
 
 
 class TrainingImageAnswer(Wire):
     """The answer to attaching images: one image, even for a batch (Scenario dossier 3.3)."""
 
     image: TrainingImage = Field(alias="trainingImage")
+
+
+class PairRecord(Wire):
+    """A before/after pair as the vendor tells it: asset ids."""
+
+    instruction: str | None = None
+    source: str | None = Field(default=None, alias="sourceId")
+    target: str | None = Field(default=None, alias="targetId")
+
+
+class PairsAnswer(Wire):
+    """The pairs of a model after all of them were replaced."""
+
+    pairs: tuple[PairRecord, ...]
 
 
 class Model(Wire):
@@ -75,12 +103,14 @@ class Model(Wire):
     type: str = ""
     name: str | None = None
     custom: bool = False
-    inputs: tuple[dict[str, Any], ...] | None = None
+    inputs: tuple[Any, ...] | None = None
+    ui: dict[str, Any] | None = Field(default=None, alias="uiConfig")
     concepts: tuple[Concept, ...] | None = None
     job: str | None = Field(default=None, alias="jobId")
     progress: Progress | None = Field(default=None, alias="trainingProgress")
     images: tuple[TrainingImage, ...] | None = Field(default=None, alias="trainingImages")
     images_number: int | None = Field(default=None, alias="trainingImagesNumber")
+    pairs: tuple[PairRecord, ...] | None = Field(default=None, alias="trainingImagePairs")
     created: Date = Field(default=None, alias="createdAt")
 
 
@@ -137,11 +167,38 @@ class JobAnswer(Wire):
     job: JobRecord
 
 
+class IpDetection(Wire):
+    """The enterprise check of training images and prompts, whose fee comes on top of the price (dossier 4.1)."""
+
+    charged: float | None = Field(default=None, alias="creativeUnitsCharged")
+
+
 class AcceptedJob(JobAnswer):
     """A job just made, with its price; without a `jobId` nothing was made (Scenario dossier 13, trap 8)."""
 
     cost: float | None = Field(default=None, alias="creativeUnitsCost")
+    discount: float | None = Field(default=None, alias="creativeUnitsDiscount")
+    ip: IpDetection | None = Field(default=None, alias="ipDetection")
     model: Model | None = None
+
+
+class Started(Wire):
+    """Whether a dry run made a job after all; it is there without an id in some answers (Scenario dossier 4.3)."""
+
+    id: str | None = Field(default=None, alias="jobId")
+
+
+class Estimate(Wire):
+    """A price without a job, in either of two spellings (Scenario dossier 4.3)."""
+
+    cost: float | None = Field(default=None, alias="creativeUnitsCost")
+    estimated: float | None = Field(default=None, alias="estimatedCost")
+    job: Started | None = None
+
+    @property
+    def amount(self) -> float | None:
+        """Creative units; None if the answer names no price."""
+        return self.estimated if self.cost is None else self.cost
 
 
 class JobPage(Wire):
@@ -196,7 +253,36 @@ class AssetAnswer(Wire):
     asset: Asset
 
 
+class PatchAnswer(AcceptedJob):
+    """A patch just made; if its asset is there, so is the result (Scenario dossier 6.4)."""
+
+    asset: Asset | None = None
+
+
 class AssetsAnswer(Wire):
     """Several assets, in no promised order and without the unknown ones (Scenario dossier 6.3)."""
 
     assets: tuple[Asset, ...]
+
+
+class Part(Wire):
+    """Where one part of an upload goes; the URL is presigned, as good as a key."""
+
+    number: int
+    url: str = Field(repr=False)
+
+
+class Upload(Wire):
+    """An upload in parts, on its way to become an asset (Scenario dossier 2.2)."""
+
+    id: str = Field(min_length=1)
+    status: str = ""
+    parts: tuple[Part, ...] | None = None
+    asset: str | None = Field(default=None, alias="entityId")
+    error: str | None = Field(default=None, alias="errorMessage")
+
+
+class UploadAnswer(Wire):
+    """One upload."""
+
+    upload: Upload

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import pytest
 from helpers import png
+from scenario_flow import (
+    API,
+    BEFORE,
+    DUPLICATE,
+    answered,
+    body,
+    images,
+    job,
+    model,
+    response,
+    told,
+    uploaded,
+)
 
 from unified_train import (
     ApiError,
@@ -18,7 +30,6 @@ from unified_train import (
     Effect,
     Failure,
     GeneratedImage,
-    GenerationRequest,
     Image,
     InvalidOptions,
     InvalidRequest,
@@ -29,29 +40,18 @@ from unified_train import (
     NotFound,
     PermissionDenied,
     Request,
-    Response,
     Snapshot,
     Status,
     TrainedModel,
     TrainingRequest,
-    UnsupportedCapability,
     UploadedImage,
 )
 from unified_train_scenario import unified_train_providers
-from unified_train_scenario.options import ScenarioGeneration, ScenarioTraining
+from unified_train_scenario.options import ScenarioTraining
 from unified_train_scenario.provider import Scenario
 from unified_train_scenario.settings import ScenarioSettings
 
-if TYPE_CHECKING:
-    from unified_train import Flow
-
-T = TypeVar("T")
-API = "https://api.cloud.scenario.com/v1"
-NOW = "Fri, 20 Nov 2026 12:00:00 GMT"
-BEFORE = "2026-11-20T11:59:30.000Z"
 LONG_BEFORE = "2026-11-20T11:50:00.000Z"
-ONLY_CUSTOM = InvalidRequest("Custom models only are supported for this endpoint", http_status=400)
-DUPLICATE = InvalidRequest("The provided assetId is already a training image of this model.", http_status=400)
 TRAINING = Job(provider="scenario", kind="training", id="model_1/job_1", name="cats", trigger="ohwx")
 GENERATION = Job(provider="scenario", kind="generation", id="job_2")
 MODEL = TrainedModel(provider="scenario", id="model_1", trigger="ohwx", class_word="cat", base_model="flux.2-dev-lora")
@@ -60,51 +60,6 @@ MODEL = TrainedModel(provider="scenario", id="model_1", trigger="ohwx", class_wo
 @pytest.fixture
 def provider() -> Scenario:
     return Scenario(ScenarioSettings.model_validate({"api_key": "k", "api_secret": "s"}))
-
-
-def answered(flow: Flow[T], *answers: object) -> tuple[list[Request], T]:
-    """Run a flow to its end on these answers, and return what it sent and its result."""
-    sent: list[Request] = []
-    try:
-        request = next(flow)
-        for answer in answers:
-            sent.append(request)
-            request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(response(request, answer))
-    except StopIteration as stop:
-        result: T = stop.value
-        assert len(sent) == len(answers)
-        return sent, result
-    raise AssertionError(f"the flow wants more: {request}")
-
-
-def response(request: Request, answer: object, *, date: str = NOW) -> Response:
-    content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return Response(request, 200, {"date": date}, content)
-
-
-def body(request: Request) -> Any:
-    assert request.body is not None
-    return json.loads(request.body.read())
-
-
-def told(requests: list[Request]) -> list[tuple[str, str]]:
-    return [(request.method, request.url.removeprefix(API)) for request in requests]
-
-
-def model(status: str = "training", **fields: Any) -> dict[str, Any]:
-    return {"model": {"id": "model_1", "status": status, "type": "flux.2-dev-lora", "name": "cats", **fields}}
-
-
-def job(status: str = "in-progress", **fields: Any) -> dict[str, Any]:
-    return {"job": {"jobId": "job_1", "status": status, "metadata": {}, "updatedAt": BEFORE, **fields}}
-
-
-def images(*ids: str) -> list[dict[str, str]]:
-    return [{"id": identifier} for identifier in ids]
-
-
-def uploaded(number: int, caption: str | None = None) -> UploadedImage:
-    return UploadedImage(provider="scenario", id=f"asset_{number}", name=f"{number}.png", caption=caption)
 
 
 def request(*pictures: object, **fields: Any) -> TrainingRequest:
@@ -187,12 +142,6 @@ def test_an_image_is_uploaded_as_bare_base64(provider: Scenario) -> None:
     assert result == UploadedImage(
         provider="scenario", id="asset_1", name="cat.png", caption="a cat", sha256=image.sha256
     )
-
-
-def test_too_large_an_image_is_refused_before_anything_is_sent(provider: Scenario) -> None:
-    """Four megabytes are the limit for an image inside JSON."""
-    with pytest.raises(DatasetError, match="4,000,000"):
-        provider.check_image(Image.of(png(padding=4_000_000)))
 
 
 def test_an_upload_without_an_id_is_malformed(provider: Scenario) -> None:
@@ -462,115 +411,6 @@ def asset(identifier: str, **fields: Any) -> dict[str, Any]:
     return {"asset": {"id": identifier, "url": f"https://cdn.example.com/{identifier}?Policy=p", **fields}}
 
 
-def generated(
-    provider: Scenario, record: dict[str, Any], *answers: object, of: TrainedModel = MODEL, **fields: Any
-) -> tuple[list[Request], Snapshot]:
-    options = ScenarioGeneration(**fields.pop("options", {}))
-    asked = GenerationRequest(**{"prompt": "ohwx cat", **fields})
-    return answered(provider.generate(of, asked, options), record, *answers)
-
-
-START = {**job("queued", jobId="job_2"), "creativeUnitsCost": 17.75}
-
-
-def test_a_generation_runs_the_base_with_the_lora(provider: Scenario) -> None:
-    """The base of the model's type is in the path; LoRA, scale and the number of pictures are always told."""
-    sent, snapshot = generated(
-        provider,
-        model("trained", concepts=[{"modelId": "model_1", "scale": 0.7}]),
-        START,
-        n=2,
-        seed=5,
-        width=512,
-        height=768,
-        guidance=4,
-        steps=20,
-    )
-    assert told(sent) == [("GET", "/models/model_1"), ("POST", "/generate/custom/model_bfl-flux-2-dev")]
-    assert sent[1].effect is Effect.PAY
-    assert body(sent[1]) == {
-        "prompt": "ohwx cat",
-        "numOutputs": 2,
-        "width": 512,
-        "height": 768,
-        "guidance": 4,
-        "numInferenceSteps": 20,
-        "seed": 5,
-        "loras": ["model_1"],
-        "lorasScale": [0.7],
-    }
-    assert (snapshot.id, snapshot.status) == ("job_2", Status.QUEUED)
-    assert snapshot.cost == Cost(amount=17.75, unit="CU", source="generate answer")
-
-
-def test_unasked_inputs_are_not_sent(provider: Scenario) -> None:
-    """Only prompt, number and the LoRA with the service's own default strength are sent if nothing else is asked."""
-    sent, _ = generated(provider, model("trained"), START)
-    assert body(sent[1]) == {"prompt": "ohwx cat", "numOutputs": 1, "loras": ["model_1"], "lorasScale": [0.8]}
-
-
-def test_the_price_may_be_on_the_job_or_nowhere(provider: Scenario) -> None:
-    """Without a total the job's billing with its add-ons is the price, and without both it is unknown."""
-    billing = {"cuCost": 16, "cuDiscount": 0, "cuCostDetails": {"quality-gate": 1.75}}
-    _, snapshot = generated(provider, model("trained"), job("queued", billing=billing))
-    assert snapshot.cost == Cost(amount=17.75, unit="CU", source="generate answer")
-    assert generated(provider, model("trained"), job("queued"))[1].cost is None
-
-
-@pytest.mark.parametrize("fields", [{"custom": True}, {"inputs": [{"name": "prompt"}]}])
-def test_a_model_that_runs_itself_goes_into_the_path(provider: Scenario, fields: dict[str, Any]) -> None:
-    """If the record says `custom` or lists inputs, its own id is in the path and no LoRA in the body."""
-    sent, _ = generated(provider, model("trained", **fields), START)
-    assert told(sent)[1] == ("POST", "/generate/custom/model_1")
-    assert body(sent[1]) == {"prompt": "ohwx cat", "numOutputs": 1}
-
-
-@pytest.mark.parametrize(
-    ("fields", "second"), [({}, "model_1"), ({"custom": True}, "model_bfl-flux-2-dev")], ids=["base first", "own first"]
-)
-def test_the_other_form_is_tried_once_after_exactly_that_refusal(
-    provider: Scenario, fields: dict[str, Any], second: str
-) -> None:
-    """`Custom models only …` made no job, so the other form is sent; a second refusal is raised."""
-    sent, snapshot = generated(provider, model("trained", **fields), ONLY_CUSTOM, START)
-    assert told(sent)[2] == ("POST", f"/generate/custom/{second}")
-    assert snapshot.id == "job_2"
-    with pytest.raises(InvalidRequest, match="Custom models only"):
-        generated(provider, model("trained", **fields), ONLY_CUSTOM, ONLY_CUSTOM)
-
-
-def test_any_other_refusal_is_raised_at_once(provider: Scenario) -> None:
-    """Another 400 is not answered with a second paid request."""
-    with pytest.raises(InvalidRequest, match="width"):
-        generated(provider, model("trained"), InvalidRequest("Input width must be at least 128"))
-
-
-def test_a_type_without_a_known_base_needs_one_named(provider: Scenario) -> None:
-    """For FLUX.1 Krea no base is documented: it must be given, unless the model runs itself."""
-    krea = {"type": "flux.1-krea-lora"}
-    with pytest.raises(UnsupportedCapability, match="'base'"):
-        generated(provider, model("trained", **krea))
-    sent, _ = generated(provider, model("trained", **krea), START, options={"base": "model_b", "lora_scale": 1.5})
-    assert told(sent)[1] == ("POST", "/generate/custom/model_b")
-    assert body(sent[1])["lorasScale"] == [1.5]
-    with pytest.raises(InvalidRequest, match="Custom"):
-        generated(provider, model("trained", custom=True, **krea), ONLY_CUSTOM)
-
-
-def test_kontext_has_no_size(provider: Scenario) -> None:
-    """The editing base is told nothing of width, height and steps, and the notes say so."""
-    record = model("trained", type="flux.1-kontext-lora")
-    options = {"reference_images": ("asset_1",)}
-    sent, snapshot = generated(provider, record, START, width=512, steps=9, guidance=3, options=options)
-    assert told(sent)[1] == ("POST", "/generate/custom/model_flux-kontext-editing")
-    assert {"referenceImages": ["asset_1"], "guidanceScale": 3}.items() <= body(sent[1]).items()
-    assert not {"width", "numInferenceSteps"} & set(body(sent[1]))
-    assert [note.split(" take ")[1] for note in snapshot.notes] == [
-        "no width; it was not sent",
-        "no steps; it was not sent",
-    ]
-
-
 def test_a_generation_is_polled_with_its_pictures(provider: Scenario) -> None:
     """Pictures come in the order of the job, with sizes, seeds and safety as far as they are told."""
     first = {
@@ -707,6 +547,20 @@ def test_generations_are_listed_without_reading_their_assets(provider: Scenario)
     )
     assert [item.query for item in sent] == [{"pageSize": "100"}, {"pageSize": "100", "paginationToken": "t"}]
     assert [(item.id, item.images) for item in found] == [("job_1", (GeneratedImage(id="a"),))]
+
+
+def test_models_are_listed_and_read(provider: Scenario) -> None:
+    """All of the account's models are listed, trained or not, and one is read with its images."""
+    new, blend = model("new")["model"], model("trained", type="flux.1-composition")["model"]
+    pages = ({"models": [new], "nextPaginationToken": "t"}, {"models": [blend]})
+    sent, found = answered(provider.list_models(), *pages)
+    assert [item.query.get("paginationToken") for item in sent] == [None, "t"]
+    assert [(item.id, item.status, item.type) for item in found] == [
+        ("model_1", "new", "flux.2-dev-lora"),
+        ("model_1", "trained", "flux.1-composition"),
+    ]
+    _, one = answered(provider.read_model("model_1"), model("new", trainingImages=images("a")))
+    assert [image.id for image in one.images or ()] == ["a"]
 
 
 @pytest.mark.parametrize("kind", ["training", "generation"])

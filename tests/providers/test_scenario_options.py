@@ -17,8 +17,10 @@ from unified_train import (
     TrainingRequest,
     UnsupportedCapability,
 )
-from unified_train_scenario.bodies import generation_inputs, training_parameters
-from unified_train_scenario.catalog import SINGLE_IMAGE_TYPES, base_of, inputs_of, needs_pairs
+from unified_train_scenario.bodies import training_parameters
+from unified_train_scenario.catalog import EDIT_TYPES, SINGLE_IMAGE_TYPES, base_of, needs_pairs
+from unified_train_scenario.generating import Pictures, generation_body
+from unified_train_scenario.inputs import inputs_of_type
 from unified_train_scenario.options import ScenarioGeneration, ScenarioTraining
 from unified_train_scenario.provider import Scenario
 from unified_train_scenario.settings import ScenarioSettings
@@ -135,19 +137,10 @@ def test_types_on_single_images_are_taken(provider: Scenario, model_type: str | 
     provider.check_training(request(base_model=model_type, rank=64), ScenarioTraining())
 
 
-@pytest.mark.parametrize(
-    ("model_type", "error"),
-    [
-        ("flux.2-dev", InvalidOptions),
-        ("gpt-image-1", InvalidOptions),
-        ("flux.2-dev-edit-lora", UnsupportedCapability),
-        ("qwen-image-edit-2511-lora", UnsupportedCapability),
-        ("flux.1-kontext-lora", UnsupportedCapability),
-    ],
-)
-def test_other_types_are_refused(provider: Scenario, model_type: str, error: type[Exception]) -> None:
-    """Bases are no types to train, and edit types need pairs."""
-    with pytest.raises(error, match="base_model"):
+@pytest.mark.parametrize("model_type", ["flux.2-dev", "gpt-image-1", "flux.1-composition"])
+def test_other_types_are_refused(provider: Scenario, model_type: str) -> None:
+    """Bases and blends are no types to train."""
+    with pytest.raises(InvalidOptions, match="base_model"):
         provider.check_training(request(base_model=model_type), ScenarioTraining())
 
 
@@ -215,6 +208,9 @@ def model(model_type: str | None) -> TrainedModel:
         ("flux.1-lora", {"steps": 51}, {}, InvalidOptions),
         ("flux.1-lora", {"prompt": "x" * 2049}, {}, InvalidOptions),
         (FLUX2, {}, {"negative_prompt": "dogs"}, UnsupportedCapability),
+        (FLUX2, {"image": png()}, {}, UnsupportedCapability),
+        ("zimage-lora", {"references": [png()]}, {}, UnsupportedCapability),
+        ("flux.1-kontext-lora", {}, {}, InvalidOptions),
     ],
 )
 def test_generations_are_checked_by_the_type_of_the_model(
@@ -224,11 +220,13 @@ def test_generations_are_checked_by_the_type_of_the_model(
     options: dict[str, Any],
     error: type[Exception],
 ) -> None:
-    """What the base of this type does not take is refused; of a model of unknown type nothing is assumed."""
+    """What the base of this type does not take is refused; of an unknown type or another base nothing is assumed."""
     asked, extra = GenerationRequest(**{"prompt": "p", **fields}), ScenarioGeneration(**options)
     with pytest.raises(error):
         provider.check_generation(model(model_type), asked, extra)
     provider.check_generation(model(None), asked, extra)
+    provider.check_generation(model("flux.9-lora"), asked, extra)
+    provider.check_generation(model(model_type), asked, extra.model_copy(update={"base": "model_new"}))
 
 
 @pytest.mark.parametrize(
@@ -242,22 +240,21 @@ def test_generation_options_out_of_range_are_refused(options: dict[str, Any]) ->
 
 def test_vendor_only_inputs_are_sent_under_their_names() -> None:
     """Negative prompt, start image, strength and references have inputs of their own."""
-    options = ScenarioGeneration(negative_prompt="dogs", image="asset_1", strength=0.5, reference_images=("asset_2",))
-    sent, _ = generation_inputs(GenerationRequest(prompt="p"), options, "zimage-lora")
-    assert sent == {
-        "prompt": "p",
-        "numOutputs": 1,
-        "negativePrompt": "dogs",
-        "image": "asset_1",
-        "strength": 0.5,
-        "referenceImages": ["asset_2"],
-    }
+    asked, nothing = GenerationRequest(prompt="p"), Pictures()
+    options = ScenarioGeneration(negative_prompt="dogs", image="asset_1", strength=0.5)
+    sent, _ = generation_body(inputs_of_type("zimage-lora"), asked, options, nothing)
+    plain = {"prompt": "p", "numOutputs": 1}
+    assert sent == {**plain, "negativePrompt": "dogs", "image": "asset_1", "strength": 0.5}
+    options = ScenarioGeneration(reference_images=("asset_2",))
+    sent, _ = generation_body(inputs_of_type(FLUX2), asked, options, nothing)
+    assert sent == {**plain, "referenceImages": ["asset_2"]}
 
 
 def test_every_type_but_one_has_a_base() -> None:
     """Each type that can be trained, edit variants included, runs on a known base; for Krea none is documented."""
-    edits = ["flux.2-dev-edit-lora", "flux.2-klein-base-9b-edit-lora", "qwen-image-edit-2511-lora"]
-    assert [name for name in [*SINGLE_IMAGE_TYPES, *edits] if base_of(name) is None] == ["flux.1-krea-lora"]
+    every = [*SINGLE_IMAGE_TYPES, *EDIT_TYPES]
+    assert [name for name in every if base_of(name) is None] == ["flux.1-krea-lora"]
     assert base_of("flux.2-klein-base-9b-edit-lora") == "model_bfl-flux-2-klein-9b-base"
-    assert all(needs_pairs(name) for name in edits)
-    assert inputs_of("zimage-turbo-lora").negative
+    assert [name for name in every if needs_pairs(name)] == list(EDIT_TYPES)
+    assert needs_pairs("flux.9-edit-lora")
+    assert set(every) == set(Scenario.capabilities.training.base_models)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from unified_train import (
     ApiError,
     AuthenticationError,
+    ErrorTable,
     InsufficientFunds,
     InvalidRequest,
     NotFound,
@@ -23,7 +24,9 @@ from unified_train import (
     Request,
     Response,
 )
-from unified_train_scenario.refusals import is_refusal, refusal
+from unified_train_scenario.provider import Scenario
+from unified_train_scenario.refusals import ACTION, LIMIT, NAME, REASON, STATUS, TABLES, is_refusal, refusal
+from unified_train_scenario.status import TABLES as STATUS_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +134,7 @@ def test_the_needed_plan_is_told() -> None:
     assert error(403, body).message == "restricted (needs plan pro)"
 
 
-LIMIT = {"reason": "Your plan does not allow this action", "name": "PlanLimitReachedError"}
+LIMITED = {"reason": "Your plan does not allow this action", "name": "PlanLimitReachedError"}
 
 
 @pytest.mark.parametrize(
@@ -139,21 +142,21 @@ LIMIT = {"reason": "Your plan does not allow this action", "name": "PlanLimitRea
     [
         ({"reason": "Too many requests"}, RateLimited, None),
         (
-            {**LIMIT, "details": {"actionName": "parallel-custom-jobs", "actionLimit": 2}},
+            {**LIMITED, "details": {"actionName": "parallel-custom-jobs", "actionLimit": 2}},
             RateLimited,
             "parallel-custom-jobs",
         ),
         (
-            {**LIMIT, "details": {"actionName": "parallel-training", "actionLimit": 0}},
+            {**LIMITED, "details": {"actionName": "parallel-training", "actionLimit": 0}},
             QuotaExceeded,
             "parallel-training",
         ),
         ({"reason": "r", "details": {"actionLimit": 0}}, QuotaExceeded, None),
-        (LIMIT, QuotaExceeded, "PlanLimitReachedError"),
+        (LIMITED, QuotaExceeded, "PlanLimitReachedError"),
         ({"reason": "r", "details": {"remainingSeconds": 90}}, RateLimited, "training-cooldown"),
         ({"reason": 'wait, "remainingSeconds": 90'}, RateLimited, "training-cooldown"),
         (
-            {**LIMIT, "details": {"actionName": "add-training-image", "actionLimit": 20}},
+            {**LIMITED, "details": {"actionName": "add-training-image", "actionLimit": 20}},
             QuotaExceeded,
             "add-training-image",
         ),
@@ -199,3 +202,50 @@ def test_a_known_refusal_is_told_from_a_similar_one() -> None:
     """Case and the full stop don't matter, any other difference does."""
     assert is_refusal(InvalidRequest("model is already training."), "Model is already training")
     assert not is_refusal(InvalidRequest("Model is already trained"), "Model is already training")
+
+
+def test_the_provider_shows_all_its_words() -> None:
+    """Every table of status and of error words is on the provider, each row with the place that says so."""
+    assert list(Scenario.status_tables) == list(STATUS_TABLES)
+    assert list(Scenario.error_tables) == list(TABLES)
+    assert len({table.name for table in TABLES}) == len(TABLES)
+    assert all("dossier" in row.source for table in TABLES for _, row in table)
+
+
+@pytest.mark.parametrize(
+    ("table", "answers"),
+    [
+        (STATUS, {"402": (402, {}), "410": (410, {}), "269": (269, {})}),
+        (
+            NAME,
+            {
+                "ModelAccessRestrictedError": (403, {"reason": "r", "name": "ModelAccessRestrictedError"}),
+                "PlanLimitReachedError": (429, {"reason": "r", "name": "PlanLimitReachedError"}),
+            },
+        ),
+        (ACTION, {"add-training-image": (429, {"details": {"actionName": "add-training-image", "actionLimit": 9}})}),
+        (
+            LIMIT,
+            {
+                "0": (429, {"details": {"actionName": "parallel-training", "actionLimit": 0}}),
+                "above 0": (429, {"details": {"actionName": "parallel-training", "actionLimit": 1}}),
+            },
+        ),
+        (REASON, {row: (400, {"reason": row.replace("*", "Model model_1")}) for row, _ in REASON}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_each_row_is_what_an_answer_means(table: ErrorTable, answers: dict[str, tuple[int, Any]]) -> None:
+    """An answer with a word of a table is the error of that row, retried or not as the row says."""
+    assert set(answers) == {word for word, _ in table}
+    for word, row in table:
+        found = error(*answers[word])
+        assert (type(found), found.retryable) == (row.error, row.passes), word
+
+
+def test_a_limit_that_is_no_number_is_none() -> None:
+    """Without a usable limit the name decides, and a negative one is a plan's no."""
+    details = {"actionName": "parallel-training", "actionLimit": True}
+    assert type(error(429, {"reason": "r", "details": details})) is RateLimited
+    assert type(error(429, {**LIMITED, "details": details})) is QuotaExceeded
+    assert type(error(429, {"reason": "r", "details": {**details, "actionLimit": -1}})) is QuotaExceeded
