@@ -320,6 +320,17 @@ class TestTrouble:
             client.upload_image(png(padding=most))
         assert not arrived(sandbox)
 
+    def test_an_expired_presigned_url_is_asked_for_again(
+        self, vendor: str, connect: Connect, sandbox: Sandbox, few: Dataset
+    ) -> None:
+        """Where a vendor hands out presigned URLs, one that is refused as expired is replaced by a fresh one, once."""
+        client = connect(vendor)
+        expired = {"status": 403, "body": "<Error><Code>AccessDenied</Code></Error>", "kind": "status"}
+        fault(sandbox, method="PUT", path="/_objects/*", **expired)
+        job = client.wait(client.generate(client.wait(client.train(cat(few)), timeout=30), "{subject}"), timeout=30)
+        fault(sandbox, method="GET", path="/_objects/*", **expired)
+        assert client.download(job)[0].media_type == "image/png"
+
     def test_a_job_that_the_vendor_does_not_know(self, vendor: str, connect: Connect, sandbox: Sandbox) -> None:
         """An unknown id is told with vendor and operation."""
         unknown = {"scenario": "model_x/job_x", "alibaba": "999", "novita": "style/none"}[vendor]

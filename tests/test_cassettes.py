@@ -1,11 +1,13 @@
-"""What goes over the wire, recorded once per vendor and replayed in both colours with no network at all.
+"""What goes over the wire, recorded once per vendor and operation, and replayed in both colours without a network.
 
-`pytest tests/test_cassettes.py --record-mode=rewrite` records them again against the sandbox; each says so itself.
+`pytest tests/test_cassettes.py --record-mode=rewrite` records them anew: against the live vendor if its keys are in the
+environment, else against the sandbox. The first line of each cassette says which it was.
 """
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -15,13 +17,15 @@ from typing import Any
 import pytest
 import yaml
 from cassette_rules import HOST, recorder
-from conftest import QUICK, VENDORS
+from cassette_takes import TAKES, Take
+from conftest import QUICK
 
-from unified_train import Client, Dataset, GenerationRequest, Status, TrainingRequest
+from unified_train import Client, Dataset, Polling
 from unified_train.sandbox import Sandbox
 
 FOLDER = Path(__file__).parents[1] / "cassettes"
-ORIGIN = "# Recorded against the sandbox of this library, not against the live service.\n"
+SANDBOX = "# Recorded against the sandbox of this library, not against the live service.\n"
+LIVE = "# Recorded against the live service.\n"
 KEYS = {
     "SCENARIO_BASE_URL": f"http://{HOST}/v1",
     "SCENARIO_SDK_API_KEY": "k-SECRET-1",
@@ -31,17 +35,18 @@ KEYS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "k-SECRET-4",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "k-SECRET-5",
     "UNIFIED_TRAIN_ALIBABA_BASE_URL": f"http://{HOST}",
-    "UNIFIED_TRAIN_ALIBABA_IMAGE_HOST": f"http://{HOST}/_host",
+    "UNIFIED_TRAIN_IMAGE_HOST": f"http://{HOST}/_host",
 }
+NEEDED = {
+    "scenario": "SCENARIO_SDK_API_SECRET",
+    "alibaba": "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "novita": "NOVITA_API_KEY",
+}
+every_take = pytest.mark.parametrize("take", TAKES, ids=str)
 
 
-def whole_job(client: Any, photos: Dataset) -> tuple[Any, list[Any]]:
-    """One training and one generation, one request at a time so that their order is always the same."""
-    few = photos.model_copy(update={"images": photos.images[:3]})
-    training = client.wait(client.train(TrainingRequest(name="chelsea", dataset=few)), timeout=30)
-    asked = GenerationRequest(prompt="a portrait of {subject} in the snow", n=1, seed=7, width=256, height=256)
-    generation = client.wait(client.generate(training, asked, on_unsupported="drop"), timeout=30)
-    return training, client.download(generation)
+def cassette(take: Take) -> Path:
+    return FOLDER / take.vendor / f"{take.name}.yaml"
 
 
 @pytest.fixture
@@ -56,54 +61,57 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_a_whole_job_is_recorded(vendor: str, request: pytest.FixtureRequest, photos: Dataset) -> None:
-    """There is one cassette per vendor, labelled with where it was recorded."""
-    path = FOLDER / vendor / "training-and-generation.yaml"
+@every_take
+def test_every_operation_is_recorded(take: Take, request: pytest.FixtureRequest, photos: Dataset) -> None:
+    """There is a cassette for each operation, and its first line says where it was recorded."""
     if request.config.getoption("--record-mode") == "rewrite":
-        sandbox = request.getfixturevalue("sandbox")
-        record(vendor, sandbox, photos, path)
-    assert path.read_text().startswith(ORIGIN)
+        if os.environ.get(NEEDED[take.vendor]):
+            record(take, photos, LIVE, {"polling": Polling()})
+        else:
+            sandbox: Sandbox = request.getfixturevalue("sandbox")
+            sandbox.world.clock.set_speed(2_000)  # slow enough to see the states in between
+            record(take, photos, SANDBOX, QUICK)
+    assert cassette(take).read_text().startswith((SANDBOX, LIVE))
 
 
-def record(vendor: str, sandbox: Sandbox, photos: Dataset, path: Path) -> None:
-    """Record the whole job of a vendor; the clock is slow enough to see the states in between."""
-    sandbox.world.clock.set_speed(2_000)
+def record(take: Take, photos: Dataset, origin: str, options: Any) -> None:
+    """Record one take, one request at a time so that their order is always the same."""
+    path = cassette(take)
     path.unlink(missing_ok=True)
-    with recorder(path.parent, "once").use_cassette(path.name), Client(vendor, parallel=1, **QUICK) as client:  # type: ignore[arg-type]
-        _, pictures = whole_job(client, photos)
-    assert len(pictures) == 1
-    path.write_text(ORIGIN + path.read_text())
+    with recorder(path.parent, "once").use_cassette(path.name), Client(take.vendor, parallel=1, **options) as client:
+        take.play(client, photos)
+    path.write_text(origin + path.read_text())
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_a_whole_job_is_replayed_without_a_network(
-    vendor: str, connect: Callable[..., Any], photos: Dataset, monkeypatch: pytest.MonkeyPatch, request: Any
+@every_take
+def test_every_operation_is_replayed_without_a_network(
+    take: Take, connect: Callable[..., Any], photos: Dataset, monkeypatch: pytest.MonkeyPatch, request: Any
 ) -> None:
-    """Both colours send exactly the recorded requests and make the same job and pictures of the answers."""
+    """Both colours send exactly the recorded requests, and make of the answers what the take says."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    client = connect(vendor, parallel=1)
+    client = connect(take.vendor, parallel=1)
     request.getfixturevalue("no_network")
-    with recorder(FOLDER / vendor, "none").use_cassette("training-and-generation.yaml") as cassette:
-        training, pictures = whole_job(client, photos)
-        assert cassette.all_played
-    assert training.status is Status.SUCCEEDED
-    assert training.model.trigger == "ohwx"
-    assert [picture.media_type for picture in pictures] == ["image/png"]
+    with recorder(FOLDER / take.vendor, "none").use_cassette(cassette(take).name) as played:
+        take.play(client, photos)
+        assert played.all_played
+
+
+def test_there_is_no_cassette_that_nothing_plays() -> None:
+    """Each file belongs to a take."""
+    assert sorted(FOLDER.rglob("*.yaml")) == sorted(cassette(take) for take in TAKES)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_cassette_holds_a_secret(path: Path) -> None:
-    """No key, signature or presigned query is in any cassette, also not inside encoded bodies."""
+    """No key, signature or presigned query is in any cassette: header, query, JSON body or URL, also encoded."""
     texts = [path.read_text()]
     for interaction in yaml.safe_load(path.read_text())["interactions"]:
         body = interaction["response"]["body"]["string"]
         texts.append(body if isinstance(body, str) else body.decode("latin-1"))
-        headers = interaction["request"]["headers"]
-        assert not {name.lower() for name in headers} - {"content-type"}
+        assert not {name.lower() for name in interaction["request"]["headers"]} - {"content-type"}
     for text in texts:
-        assert not re.search(r"sandbox-(key|secret|novita-key|access-key)", text)
+        assert not re.search(r"sandbox-(key|secret|novita-key|access-key|sts)", text)
         assert not re.search(r"(?i)(signature|x-amz-credential|security-token|policy)=(?!\*\*\*)[^&\s\"']", text)
         assert not re.search(r"(?i)\b(basic|bearer|acs3-hmac-sha256)\s+(?!\*\*\*)[A-Za-z0-9+/=]{8}", text)
         for secret in ("sandbox-key:sandbox-secret", "sandbox-novita-key"):
