@@ -105,7 +105,9 @@ def account(client: Any, photos: Dataset) -> None:
 
 def reference(client: Any, photos: Dataset) -> None:
     """A picture is made with another one as its guide."""
-    asked = GenerationRequest(prompt="{subject} in the snow", references=(one(photos, 2),), seed=7)
+    asked = GenerationRequest(
+        prompt="{subject} in the snow", references=(one(photos, 2),), seed=7, width=256, height=256
+    )
     done = client.wait(client.generate(trained(client, photos), asked), timeout=30)
     assert len(done.images) == 1
 
@@ -129,6 +131,50 @@ def training_images(client: Any, photos: Dataset) -> None:
     client.run(scenario.delete_model(model.id))
 
 
+def pairs(client: Any, photos: Dataset) -> None:
+    """A model learns what leads from one picture to another."""
+    names = [one(photos, number).name for number in range(4)]
+    asked = few(photos, 4).model_copy(
+        update={
+            "base_model": "qwen-image-edit-2511-lora",
+            "extra": {
+                "scenario": {
+                    "pairs": [
+                        {"source": names[0], "target": names[1], "instruction": "come closer"},
+                        {"source": names[2], "target": names[3], "instruction": "closer still"},
+                    ]
+                }
+            },
+        }
+    )
+    assert client.wait(client.train(asked), timeout=30).model is not None
+
+
+def large_upload(client: Any, photos: Dataset) -> None:
+    """A large image goes in parts."""
+    assert client.upload_image(png(64, 64, padding=9_000_000)).provider == "scenario"
+
+
+def generation_cancellation(client: Any, photos: Dataset) -> None:
+    """A generation is canceled, or was quicker."""
+    job = client.generate(trained(client, photos), GenerationRequest(prompt="{subject}", seed=7))
+    (seen,) = client.wait([client.cancel(job)], timeout=30)
+    assert seen.finished
+
+
+def generations(client: Any, photos: Dataset) -> None:
+    """A generation shows up in the vendor's list."""
+    job = client.generate(trained(client, photos), GenerationRequest(prompt="{subject}", seed=7))
+    assert job.reference in {listed.reference for listed in client.list_jobs("generation")}
+
+
+def person(client: Any, photos: Dataset) -> None:
+    """A person is trained as a subject."""
+    dataset = photos.model_copy(update={"images": photos.images[:1], "class_word": "woman"})
+    training = client.wait(client.train(TrainingRequest(name="somebody", dataset=dataset)), timeout=30)
+    assert training.id.startswith("subject/")
+
+
 def estimates(client: Any, photos: Dataset) -> None:
     """Prices are asked for without starting anything."""
     scenario = client.provider()
@@ -138,9 +184,19 @@ def estimates(client: Any, photos: Dataset) -> None:
 
 EVERYWHERE = [training_and_generation, listing, uploads, unknown_job]
 ONLY: dict[str, list[Callable[[Any, Dataset], None]]] = {
-    "scenario": [cancellation, reference, patching, training_images, estimates],
-    "alibaba": [],
-    "novita": [image_to_image, account],
+    "scenario": [
+        cancellation,
+        generation_cancellation,
+        generations,
+        reference,
+        patching,
+        training_images,
+        pairs,
+        large_upload,
+        estimates,
+    ],
+    "alibaba": [generations],
+    "novita": [person, image_to_image, account],
 }
 
 TAKES = [

@@ -250,6 +250,7 @@ class TestTrouble:
         job = client.train(cat(few))
         if client.capabilities().training.cancel:
             client.cancel(job)
+            sandbox.world.clock.set_speed(600)
             (seen,) = client.wait([job], timeout=30)
             assert seen.status is Status.CANCELED
         else:

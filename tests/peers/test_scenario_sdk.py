@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -229,3 +230,32 @@ def test_the_sdk_accepts_records_without_their_optional_fields(sdk: Any, sandbox
     sandbox.world.clock.advance(20)
     (asset,) = sdk.jobs.retrieve(job).job.metadata.asset_ids or []
     assert sdk.assets.retrieve(asset).asset.nsfw is None
+
+
+def test_the_asynchronous_sdk_does_the_whole_job(sandbox: Sandbox) -> None:
+    """The vendor's async client, validating as strictly, creates, attaches, trains, generates and downloads too."""
+    sandbox.world.clock.freeze()
+
+    async def main() -> bytes:
+        async with (
+            scenario_sdk.DefaultAsyncHttpxClient(trust_env=False) as http_client,
+            scenario_sdk.AsyncScenario(
+                max_retries=0, http_client=http_client, _strict_response_validation=True
+            ) as client,
+        ):
+            model = (await client.models.create(name="cats", type="flux.2-dev-lora")).model.id
+            for number in range(2):
+                await client.models.training_images.add(model, data=data_url(photo()), name=f"{number}.png")
+            started = await client.models.train.trigger(model)
+            sandbox.world.clock.advance(1200)
+            assert (await client.models.retrieve(model)).model.status == "trained"
+            assert (await client.jobs.retrieve(started.job.job_id)).job.status == "success"
+            body = {"prompt": "a cat", "loras": [model], "lorasScale": [0.8], "numOutputs": 1}
+            job = (await client.generate.run_model(FLUX2, body=body)).job.job_id
+            sandbox.world.clock.advance(60)
+            (asset,) = (await client.jobs.retrieve(job)).job.metadata.asset_ids or []
+            url = (await client.assets.retrieve(asset)).asset.url
+        async with httpx.AsyncClient() as plain:
+            return (await plain.get(url)).content
+
+    assert asyncio.run(main()).startswith(b"\x89PNG")
