@@ -35,7 +35,7 @@ _SHORTEST_SECONDS = 1.0
 
 EXPIRED = "InvalidTimeStamp.Expired"
 _GATEWAY = "vendor page 48054: codes of this gateway family, under another product (Alibaba dossier 3.3)"
-_COMMON = "vendor page 69008: common error codes, under another product"
+_COMMON = "vendor page help.aliyun.com/en/dns/error-code: common codes, under another product"
 _PAGES = "vendor pages 2850850, 2850852 and 2862804 (Alibaba dossier 3.3)"
 
 # Codes decide, not the HTTP status: throttling and wrong keys come with several (Alibaba dossier 3.3).
