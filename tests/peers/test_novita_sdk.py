@@ -21,7 +21,10 @@ novita_client: Any = pytest.importorskip(
 )
 
 # The SDK leaves its pool of download threads open, to be found by the garbage collector at any time.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning"),
+    pytest.mark.usefixtures("no_leftovers"),
+]
 
 
 @pytest.fixture

@@ -41,7 +41,10 @@ alibaba_models: Any = pytest.importorskip("alibabacloud_aicontent20240611.models
 alibaba_config: Any = pytest.importorskip("alibabacloud_tea_openapi.utils_models")
 
 # Novita's SDK leaves its pool of download threads open, to be found by the garbage collector at any time.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning"),
+    pytest.mark.usefixtures("no_leftovers"),
+]
 
 Operations: TypeAlias = dict[str, tuple[str, ...]]
 """Method and path of each, and what else tells it from another."""
