@@ -127,7 +127,9 @@ def training_images(client: Any, photos: Dataset) -> None:
     third = client.upload_image(one(photos, 2)).id
     client.run(scenario.replace_training_image(model.id, assets[0], third))
     client.run(scenario.delete_training_image(model.id, assets[1]))
-    assert [image.id for image in client.run(scenario.training_images(model.id))] == [third]
+    made = client.run(scenario.add_training_image(model.id, one(photos, 3)))
+    assert [image.id for image in client.run(scenario.training_images(model.id))] == [third, made.id]
+    assert model.id in {listed.id for listed in client.run(scenario.list_models())}
     client.run(scenario.delete_model(model.id))
 
 
@@ -180,6 +182,9 @@ def estimates(client: Any, photos: Dataset) -> None:
     scenario = client.provider()
     price = client.run(scenario.estimate_training(few(photos, 1)))
     assert price.unit == "CU"
+    model = trained(client, photos).model
+    asked = GenerationRequest(prompt="{subject}", n=2, width=256, height=256)
+    assert client.run(scenario.estimate_generation(model, asked)).amount > 0
 
 
 EVERYWHERE = [training_and_generation, listing, uploads, unknown_job]
