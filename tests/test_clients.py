@@ -256,7 +256,9 @@ class TestWaiting:
         http: Any = httpx.Client(transport=transport) if colour == "sync" else httpx.AsyncClient(transport=transport)
         polling = Polling(first=0.01, longest=0.01, patience=0.03)
         with pytest.raises(ProviderUnavailable):
-            connect(plain(), http=http, polling=polling, retry=Retry(attempts=1), pace=False).wait("plain:training:7")
+            connect(plain(), http=http, polling=polling, retry=Retry(attempts=1), pace=False).wait(
+                "plain:training:7", timeout=5
+            )
 
     def test_a_vendors_least_interval_is_kept_unless_told_otherwise(
         self, connect: Connect, vendor: Vendor, colour: str
@@ -280,7 +282,7 @@ class TestWaiting:
         """A wrong key does not become right by waiting."""
         vendor.words["7"] = [401]
         with pytest.raises(AuthenticationError):
-            client.wait("plain:training:7")
+            client.wait("plain:training:7", timeout=5)
 
     def test_a_finished_job_is_not_asked_for(self, client: Any, vendor: Vendor) -> None:
         """What has ended needs no request."""
