@@ -641,6 +641,19 @@ def test_a_list_that_lags_behind(api: Api) -> None:
     assert len(api.ok("QueryModelTrainJobList")) == 1
 
 
+def test_a_list_that_lags_behind_with_generations(api: Api) -> None:
+    """A new generation can be kept from its training in the list, with its pictures, while it can be asked for."""
+    model_id = api.trained()
+    api.sandbox.switch("alibaba", "list_delay", 30)
+    api.sandbox.switch("alibaba", "crowded_seconds", 5)
+    job = api.infer(model_id)
+    assert api.inferred(job, after=29)["jobStatus"] == "FINISHED"
+    assert (api.listed()["inferenceJobList"], api.listed()["inferenceImageCount"]) == (None, 0)
+    api.world.clock.advance(1)
+    assert [one["id"] for one in api.listed()["inferenceJobList"]] == [job["id"]]
+    assert api.listed()["inferenceImageCount"] == 1
+
+
 def test_durations_and_scale(api: Api) -> None:
     """Durations can be set, down to none at all, and progress counted in percent."""
     api.sandbox.switch("alibaba", "training_seconds", 0)

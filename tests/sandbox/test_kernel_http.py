@@ -18,106 +18,18 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
-from starlette.background import BackgroundTask
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from tiny_vendor import ANSWER, Setup, Tiny
 
 import unified_train.sandbox as package
+from unified_train.sandbox.connection import hang_up, reset
 from unified_train.sandbox.faults import KINDS, Fault, Faults
-from unified_train.sandbox.gate import hang_up
 from unified_train.sandbox.requestlog import MOST_KEPT, RequestLog
 from unified_train.sandbox.server import Sandbox, _url
-from unified_train.sandbox.wire import json_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from starlette.requests import Request
     from starlette.types import Message
-
-    from unified_train.sandbox.world import World
-
-ANSWER = {"task": {"id": "1", "status": "OK"}, "images": ["a", "b"], "extra": True}
-
-
-class Tiny:
-    """A vendor with one paid operation and a few strange ones."""
-
-    name = "tiny"
-    prefix = "/tiny"
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.reset()
-
-    def routes(self) -> Sequence[Route]:
-        return [
-            Route("/tiny/jobs", self.submit, methods=["POST"]),
-            Route("/tiny/plain", self.plain),
-            Route("/tiny/stream", self.stream),
-            Route("/tiny/crash", self.crash),
-        ]
-
-    def unknown_route(self, request: Request) -> Response:
-        return JSONResponse({"tiny": f"no {request.method} {request.url.path}"}, 403)
-
-    def reset(self) -> None:
-        self.accepted: list[Any] = []
-        self.background = 0
-        self.mood = "good"
-
-    def env(self) -> dict[str, str]:
-        return {"TINY_URL": self.world.base_url}
-
-    def switches(self) -> dict[str, object]:
-        return {"mood": self.mood}
-
-    def set_switch(self, name: str, value: object) -> None:
-        if name != "mood":
-            raise KeyError(name)
-        if not isinstance(value, str):
-            raise TypeError("a mood is text")
-        self.mood = value
-
-    async def submit(self, request: Request) -> Response:
-        self.accepted.append(await json_body(request))
-        self.world.submitted("tiny", "training", "1", "first")
-        return JSONResponse(ANSWER, headers={"X-Tiny": "yes"}, background=BackgroundTask(self.after))
-
-    async def after(self) -> None:
-        self.background += 1
-
-    async def plain(self, _: Request) -> Response:
-        return PlainTextResponse("hello, world")
-
-    async def stream(self, _: Request) -> Response:
-        async def parts() -> AsyncIterator[str]:
-            yield '{"a": '
-            yield "1}"
-
-        return StreamingResponse(parts(), media_type="application/json")
-
-    async def crash(self, _: Request) -> Response:
-        raise ZeroDivisionError
-
-
-class Setup:
-    """One sandbox with the tiny vendor, and a client of it."""
-
-    def __init__(self, sandbox: Sandbox, http: httpx.Client) -> None:
-        self.sandbox = sandbox
-        self.world = sandbox.world
-        self.http = http
-        vendor = sandbox.vendors["tiny"]
-        assert isinstance(vendor, Tiny)
-        self.vendor = vendor
-
-    def fault(self, **fault: Any) -> None:
-        answer = self.http.post("/_sandbox/faults", json={"path": "/tiny/*", **fault})
-        assert answer.status_code == 200, answer.text
-
-    def submit(self) -> httpx.Response:
-        return self.http.post("/tiny/jobs", json={"name": "first"})
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +128,18 @@ def test_truncate(tiny: Setup, path: str) -> None:
     assert (answer.status_code, len(b"".join(received))) == (200, length // 2)
 
 
+def test_new_headers_of_a_json_answer(tiny: Setup) -> None:
+    """An edited answer can have other headers, in the place of the vendor's."""
+    tiny.fault(kind="json", headers={"X-Tiny": "no", "Content-Type": "text/html", "X-More": "1"})
+    answer = tiny.submit()
+    assert answer.json() == ANSWER
+    assert [answer.headers.get_list(name) for name in ("x-tiny", "content-type", "x-more")] == [
+        ["no"],
+        ["text/html"],
+        ["1"],
+    ]
+
+
 def test_body(tiny: Setup) -> None:
     """A text of some proxy can stand in the place of the vendor's answer, which was given."""
     tiny.fault(kind="body", body="<html>Bad gateway</html>", media_type="text/html")
@@ -265,8 +189,8 @@ def test_every_kind_is_logged(tiny: Setup) -> None:
     for kind in KINDS:
         tiny.fault(kind=kind)
         try:
-            tiny.submit()
-        except httpx.RemoteProtocolError:
+            tiny.http.post("/tiny/jobs", json={}, timeout=0.05)
+        except httpx.TransportError:
             continue
     assert [entry.fault for entry in tiny.world.requests] == list(KINDS)
 
@@ -286,8 +210,27 @@ def test_what_is_left(tiny: Setup) -> None:
     """The list shows each mishap with what is left of its counts and the parameters of its kind."""
     tiny.fault(kind="delay", seconds=0, skip=2, times=3)
     tiny.submit()
-    expected = {"kind": "delay", "method": "*", "path": "/tiny/*", "skip": 1, "times": 3, "seconds": 0}
+    expected = {"kind": "delay", "method": "*", "path": "/tiny/*", "skip": 1, "times": 3, "every": 1, "seconds": 0}
     assert tiny.http.get("/_sandbox/faults").json() == [expected]
+
+
+def test_every_nth(tiny: Setup) -> None:
+    """A mishap can strike every n-th request, after the skipped ones, and shows what is left of its counts."""
+    tiny.fault(kind="status", every=3, skip=2, times=None)
+    statuses = [tiny.submit().status_code for _ in range(4)]
+    assert [fault.skip for fault in tiny.world.faults.left()] == [0]
+    statuses += [tiny.submit().status_code for _ in range(8)]
+    assert [number for number, status in enumerate(statuses, 1) if status == 500] == [5, 8, 11]
+    assert tiny.http.get("/_sandbox/faults").json()[0]["every"] == 3
+
+
+def test_every_nth_so_many_times(tiny: Setup) -> None:
+    """A mishap for every n-th request is over after its times; another may strike the requests between."""
+    tiny.fault(kind="status", status=500, every=2, times=2)
+    tiny.fault(kind="status", status=501, every=2, times=1)
+    assert tiny.world.faults.left()[0].skip == 0
+    assert [tiny.submit().status_code for _ in range(5)] == [200, 500, 501, 500, 200]
+    assert tiny.world.faults.left() == []
 
 
 def test_in_process(tiny: Setup) -> None:
@@ -310,6 +253,9 @@ def test_in_process(tiny: Setup) -> None:
         {"kind": "delay", "path": None},
         {"kind": "delay", "skip": 0.5},
         {"kind": "delay", "times": 0},
+        {"kind": "delay", "every": 0},
+        {"kind": "delay", "every": True},
+        {"kind": "late", "headers": {}},
         {"kind": "status", "status": 100},
         {"kind": "status", "status": "500"},
         {"kind": "status", "headers": {"X": "a\nb"}},
@@ -626,6 +572,16 @@ def test_hanging_up_waits_for_the_server() -> None:
         asyncio.run(hang_up(connection.receive, flush=flush))
         assert (connection.transport.abort.called, connection.transport.close.called) == (not flush, flush)
         assert connection.messages == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_resetting_a_connection_that_may_be_gone(gone: bool) -> None:
+    """A reset tells the system not to linger, unless the client has closed the connection already."""
+    connection = Connection()
+    connection.transport.is_closing.return_value = gone
+    asyncio.run(reset(connection.receive))
+    told = connection.transport.get_extra_info.return_value.setsockopt.called
+    assert (told, connection.transport.abort.called, connection.messages) == (not gone, True, [])
 
 
 async def _nothing() -> Message:

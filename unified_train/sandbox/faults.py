@@ -13,28 +13,46 @@ from typing import Any, Literal, get_args
 
 Kind = Literal[
     "delay",
+    "delay_after",
+    "late",
+    "drip",
     "status",
     "status_after",
     "drop_before",
     "drop_after",
+    "reset_before",
+    "reset",
+    "reset_after",
+    "hang_before",
+    "hang_after",
     "truncate",
     "body",
     "json",
     "retired",
+    "expired",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_MATCHING = frozenset({"kind", "method", "path", "skip", "times"})
+_MATCHING = frozenset({"kind", "method", "path", "skip", "times", "every"})
 _PARAMETERS: dict[Kind, frozenset[str]] = {
     "delay": frozenset({"seconds"}),
+    "delay_after": frozenset({"seconds"}),
+    "late": frozenset({"seconds"}),
+    "drip": frozenset({"seconds"}),
     "status": frozenset({"status", "body", "headers"}),
     "status_after": frozenset({"status", "body", "headers"}),
     "drop_before": frozenset(),
     "drop_after": frozenset(),
+    "reset_before": frozenset(),
+    "reset": frozenset(),
+    "reset_after": frozenset(),
+    "hang_before": frozenset(),
+    "hang_after": frozenset(),
     "truncate": frozenset(),
     "body": frozenset({"body", "media_type"}),
-    "json": frozenset({"set", "remove"}),
+    "json": frozenset({"set", "remove", "headers"}),
     "retired": frozenset(),
+    "expired": frozenset(),
 }
 
 
@@ -43,16 +61,23 @@ class Fault:
     """One mishap.
 
     Attributes:
-        kind: what goes wrong. `delay`: the answer takes `seconds` longer. `status`: answered with `status`, `body` and
-            `headers` before the vendor sees the request. `status_after`: the same after the vendor accepted it.
-            `drop_before`, `drop_after`: the connection is closed without an answer, before or after the vendor
-            processed the request. `truncate`: half of the answer's body, then the connection is closed. `body`: 200
-            with `body` in the place of the vendor's answer. `json`: the vendor's JSON answer, edited by `set` and
-            `remove`. `retired`: what the vendor answers to a route that it does not have.
+        kind: what goes wrong. The vendor never sees the request of a `status`, `drop_before`, `reset_before`,
+            `hang_before`, `retired` or `expired`; it sees that of a `delay` or `late` after `seconds`, whether or not
+            the client still waits; it sees all others at once, and accepts them if they are good.
+
+            `delay`, `delay_after`: the answer comes `seconds` late. `late`: the connection is closed at once. `drip`:
+            the head of the answer comes at once, its body in small pieces, the last one after `seconds`. `status`,
+            `status_after`: `status`, `body` and `headers` are the answer. `drop_…`: the connection is closed (FIN)
+            without an answer; `reset_…`: it is reset (RST) without one; `hang_…`: it stays open without one, until
+            the client closes it. `truncate`: head and half of the body, then it is closed; `reset`: then it is reset.
+            `body`: 200 with `body` in the place of the vendor's answer. `json`: the vendor's JSON answer, edited by
+            `set` and `remove`, with `headers` in the place of its own. `retired`: what the vendor answers to a route
+            that it does not have. `expired`: what it answers to credentials that were good once.
         method: the HTTP method it applies to; `*` is any.
         path: a glob on the decoded path; its `*` also stands for slashes.
         skip: how many matching requests pass before it strikes.
         times: how many requests it strikes; None is for ever.
+        every: which of those after the skipped ones it strikes: 1 is each, 10 is the 10th, the 20th and so on.
         seconds: real seconds, not simulated ones.
         status: an HTTP status, 200 to 599.
         body: text, or a value that is sent as JSON.
@@ -70,6 +95,7 @@ class Fault:
     path: str = "*"
     skip: int = 0
     times: int | None = 1
+    every: int = 1
     seconds: float = 0.0
     status: int = 500
     body: Any = None
@@ -142,6 +168,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "path": (lambda value: isinstance(value, str), "text"),
     "skip": (_is_count, "a whole number, 0 or more"),
     "times": (lambda value: value is None or (_is_count(value) and value > 0), "a whole number, 1 or more, or null"),
+    "every": (lambda value: _is_count(value) and value > 0, "a whole number, 1 or more"),
     "seconds": (_is_number, "a number, 0 or more"),
     "status": (lambda value: _is_count(value) and 200 <= value <= 599, "a number from 200 to 599"),  # noqa: PLR2004
     "headers": (_is_headers, "an object of plain texts"),
@@ -154,8 +181,13 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 @dataclass(slots=True)
 class _Pending:
     fault: Fault
-    skip: int
+    passing: int  # matching requests that it lets pass before it strikes next
     times: int | None
+
+    @property
+    def left(self) -> Fault:
+        between = self.fault.every - 1
+        return replace(self.fault, skip=max(0, self.passing - between), times=self.times)
 
 
 class Faults:
@@ -168,7 +200,7 @@ class Faults:
     def add(self, *faults: Fault) -> None:
         """Script one mishap or more."""
         with self._lock:
-            self._pending += [_Pending(fault, fault.skip, fault.times) for fault in faults]
+            self._pending += [_Pending(fault, fault.skip + fault.every - 1, fault.times) for fault in faults]
 
     def take(self, method: str, path: str) -> Fault | None:
         """The mishap that this request meets, if any; the oldest wins, and a request meets one at most."""
@@ -176,8 +208,8 @@ class Faults:
             for pending in self._pending:
                 if not pending.fault.matches(method, path):
                     continue
-                if pending.skip:
-                    pending.skip -= 1
+                if pending.passing:
+                    pending.passing -= 1
                     continue
                 self._strike(pending)
                 return pending.fault
@@ -186,7 +218,7 @@ class Faults:
     def left(self) -> list[Fault]:
         """The mishaps still to come, with what is left of their `skip` and `times`."""
         with self._lock:
-            return [replace(entry.fault, skip=entry.skip, times=entry.times) for entry in self._pending]
+            return [pending.left for pending in self._pending]
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -194,6 +226,7 @@ class Faults:
             self._pending.clear()
 
     def _strike(self, pending: _Pending) -> None:
+        pending.passing = pending.fault.every - 1
         if pending.times is None:
             return
         pending.times -= 1

@@ -124,6 +124,10 @@ class ObjectStore:
         query = {"Policy": _cdn_base64(policy), "Key-Pair-Id": f"K{secrets.token_hex(7).upper()}"}
         return self._url(bucket, key, {**query, "Signature": self._sign("CDN", bucket, key, query)})
 
+    def expired(self) -> Response:
+        """The answer to a signed URL that is too old."""
+        return _xml(403, "AccessDenied", "Request has expired")
+
     def routes(self) -> list[Route]:
         """Its routes: signed ones and the open host's."""
         return [
@@ -171,7 +175,7 @@ class ObjectStore:
             return _xml(403, "SignatureDoesNotMatch", _WRONG_SIGNATURE)
         begin = datetime.strptime(asked["X-Amz-Date"], _STAMP).replace(tzinfo=UTC).timestamp()
         if self._clock.wall() >= begin + int(asked["X-Amz-Expires"]):
-            return _xml(403, "AccessDenied", "Request has expired")
+            return self.expired()
         return None
 
     def _cdn_refusal(self, method: str, bucket: str, key: str, query: dict[str, str]) -> Response | None:

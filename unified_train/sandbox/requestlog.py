@@ -38,7 +38,8 @@ class Entry:
         headers: names in lower case; credentials hidden.
         json: the body if it is JSON, secrets hidden and long strings shortened to length and hash.
         body: `sha256` and `size` in bytes of a body that is not JSON; None if there is none.
-        status: the HTTP status answered; None while there is none, and for good when the connection was dropped.
+        status: the HTTP status answered; None while there is none, and for good when the connection was dropped. Of a
+            request that came `late` it is the vendor's answer, which nobody got.
         fault: the kind of the fault it met.
     """
 

@@ -9,6 +9,7 @@ from unified_train.sandbox.clock import DEFAULT_SPEED, Clock
 from unified_train.sandbox.faults import Faults
 from unified_train.sandbox.objects import ObjectStore
 from unified_train.sandbox.requestlog import RequestLog
+from unified_train.sandbox.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ class World:
         faults: what is going to go wrong.
         requests: what arrived.
         submissions: every accepted paid request, oldest first.
+        waits: for requests that a mishap makes wait.
         base_url: where the sandbox listens, without a slash at the end.
     """
 
@@ -57,6 +59,7 @@ class World:
     faults: Faults
     requests: RequestLog
     submissions: list[Submission] = field(default_factory=list)
+    waits: Waits = field(default_factory=Waits)
     base_url: str = ""
 
     @classmethod
@@ -70,7 +73,8 @@ class World:
         self.submissions.append(Submission(vendor, kind, id, name, self.clock.now()))
 
     def reset(self) -> None:
-        """Forget everything; the clock starts again at 0."""
+        """Forget everything, requests that still wait included; the clock starts again at 0."""
+        self.waits.reset()
         self.clock.reset()
         self.objects.clear()
         self.faults.clear()
@@ -97,6 +101,10 @@ class Vendor(Protocol):
 
     def unknown_route(self, request: Request) -> Response:
         """What it answers to a route that it does not have."""
+        ...
+
+    def expired(self, request: Request) -> Response:
+        """What it answers to credentials that were good once."""
         ...
 
     def reset(self) -> None:

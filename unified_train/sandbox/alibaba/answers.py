@@ -32,6 +32,7 @@ def accepted(data: Any, switches: Switches) -> JSONResponse:
 
 def training(job: Training, now: float, switches: Switches) -> dict[str, Any]:
     """The training job object, as one is answered to its creation and listed later."""
+    made = [one for one in job.made if one.listed(now)]
     fields = {
         "id": _id(job.id, switches),
         "modelId": job.visible_model_id(now),
@@ -40,8 +41,8 @@ def training(job: Training, now: float, switches: Switches) -> dict[str, Any]:
         "imageUrl": list(job.photos.urls),
         "jobStatus": job.status(now),
         "jobTrainProgress": _progress(job, now, switches),
-        "inferenceJobList": [inference(one, now, switches) for one in job.made] or None,
-        "inferenceImageCount": sum(len(one.results(now) or []) for one in job.made),
+        "inferenceJobList": [inference(one, now, switches) for one in made] or None,
+        "inferenceImageCount": sum(len(one.results(now) or []) for one in made),
         "createTime": local_time(job.date, switches.time_digits),
     }
     return _unset(fields, switches)

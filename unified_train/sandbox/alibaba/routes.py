@@ -14,6 +14,7 @@ from unified_train.sandbox import pictures
 from unified_train.sandbox.alibaba import answers, parameters, signature
 from unified_train.sandbox.alibaba.errors import (
     Refusal,
+    expired,
     missing,
     no_such_api,
     no_such_data,
@@ -83,6 +84,10 @@ class AlibabaSandbox:
     def unknown_route(self, request: Request) -> Response:  # noqa: ARG002
         """The gateway's answer to a path it does not have."""
         return respond(no_such_api(), shape=self._switches.error_body)
+
+    def expired(self, request: Request) -> Response:
+        """The gateway's answer to a key that was switched off, or to temporary credentials after their time."""
+        return respond(expired(request.headers), shape=self._switches.error_body)
 
     def reset(self) -> None:
         """Forget all jobs and nonces and turn every switch back to its default."""

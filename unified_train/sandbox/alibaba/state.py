@@ -52,10 +52,11 @@ class Photos:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What a training and a generation have in common. ``born`` is in simulated seconds, ``date`` aware UTC."""
+    """What a training and a generation have in common; ``date`` is aware UTC, other times are simulated seconds."""
 
     id: int
     born: float
+    listed_from: float
     date: datetime
     duration: float
     outcome: str
@@ -65,6 +66,10 @@ class Job:
     def share(self, now: float) -> float:
         """How much of the duration is over at ``now``, in simulated seconds: 0 to 1."""
         return min(1.0, (now - self.born) / self.duration) if self.duration else 1.0
+
+    def listed(self, now: float) -> bool:
+        """Whether the list shows the job already."""
+        return now >= self.listed_from
 
     def wants_photos(self, now: float) -> bool:
         """Whether the service would have tried to fetch the pictures by ``now``."""
@@ -96,12 +101,7 @@ class Training(Job):
     object_type: str
     model_id: str
     shown_from: str
-    list_delay: float
     made: list[Inference] = field(default_factory=list)
-
-    def listed(self, now: float) -> bool:
-        """Whether the list shows the job already."""
-        return now - self.born >= self.list_delay
 
     def visible_model_id(self, now: float) -> str | None:
         """The model id, once the service shows it. A job that failed before keeps it to itself."""
@@ -157,6 +157,7 @@ class Records:
         job = Training(
             id=len(self.trainings) + 71,
             born=now,
+            listed_from=now + switches.list_delay,
             date=date,
             duration=switches.training_seconds,
             outcome=switches.training_outcome,
@@ -165,7 +166,6 @@ class Records:
             object_type=object_type,
             model_id=f"{object_type}_{_uuid1()}",
             shown_from=switches.model_id_appears,
-            list_delay=switches.list_delay,
         )
         self.trainings.append(job)
         self.models[job.model_id] = job
@@ -189,6 +189,7 @@ class Records:
         job = Inference(
             id=len(self.inferences) + 181,
             born=now + switches.crowded_seconds,
+            listed_from=now + switches.list_delay,
             date=date,
             duration=switches.inference_seconds,
             outcome="FINISHED" if outcome == "EMPTY" else outcome,

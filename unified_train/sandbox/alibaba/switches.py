@@ -34,7 +34,8 @@ class Switches:
         fetch_foreign_urls: ``loopback``, ``all`` or ``none``: which URLs outside this sandbox are really fetched;
             the others end in ``WRONG_IMAGE_URL``.
         progress_scale: 1 or 100, what a complete ``jobTrainProgress`` would be.
-        list_delay: how long a new training is missing from the list, in simulated seconds.
+        list_delay: how long a new training is missing from the list, and a new generation from its training's there,
+            in simulated seconds.
         training_seconds: how long a training takes, in simulated seconds.
         inference_seconds: how long a generation takes, in simulated seconds.
     """

@@ -64,6 +64,10 @@ class NovitaSandbox:
         """The vendor's answer to an address that it does not have."""
         return Refusal("API_NOT_FOUND", "route not found").response()
 
+    def expired(self, request: Request) -> Response:  # noqa: ARG002 - the same for every request
+        """The vendor's answer to a key that it does not know any more."""
+        return Refusal("INVALID_API_KEY", "invalid api-key").response()
+
     def reset(self) -> None:
         """Forget all jobs and turn every switch back."""
         self._switches.restore()

@@ -69,7 +69,8 @@ def list_jobs(account: Account, call: Call) -> Json:
     def moment(job: Job) -> datetime:
         return job.timeline.changed if filtered else job.created
 
-    kept = [job for job in account.jobs.values() if _job_wanted(job, call) and (since is None or moment(job) > since)]
+    listed = [job for job in account.jobs.values() if account.listed(job.timeline.started)]
+    kept = [job for job in listed if _job_wanted(job, call) and (since is None or moment(job) > since)]
     kept.sort(key=moment, reverse=True)
     return page(account, call, kept, size=size, name="jobs", shape=account.shapes.job)
 
@@ -89,17 +90,19 @@ def list_models(account: Account, call: Call) -> Json:
     public = call.public or call.query.get("privacy") == "public"
     size = call.page_size(default=100, most=500)
     kept = [model for model in account.models.values() if (model.base is not None) == public]
+    kept = [model for model in kept if account.listed(model.made)]
     if public:
         types = call.words("types", "type")
         kept = [model for model in kept if not types or model.type in types]
     else:
-        kept = [model for model in kept if _model_wanted(model, account.shown_status(model), call.query.get("status"))]
+        kept = [model for model in kept if _model_wanted(model, account.listed_status(model), call.query.get("status"))]
     kept = _sorted(kept, call)
     return page(account, call, kept, size=size, name="models", shape=lambda model: _short(account, model, call))
 
 
 def _short(account: Account, model: Model, call: Call) -> Json:
-    return account.shapes.model(model, original=call.original, all_images=False)
+    shown = account.listed_status(model)
+    return account.shapes.model(model, original=call.original, all_images=False, shown=shown)
 
 
 def _model_wanted(model: Model, shown: str, status: str | None) -> bool:

@@ -32,7 +32,7 @@ def _answer(account: Account, call: Call, model: Model) -> Json:
 
 def create(account: Account, call: Call) -> Json:
     """`POST /models`: everything is optional, and free."""
-    model = Model(new_id("model"), _type(call) or _DEFAULT_TYPE, account.date, account.date)
+    model = Model(new_id("model"), _type(call) or _DEFAULT_TYPE, account.now, account.date, account.date)
     _rename(account, call, model)
     model.collections = call.texts("collectionIds")
     model.concepts = _concepts(account, call)

@@ -87,10 +87,11 @@ class Pair:
 
 @dataclass
 class Model:
-    """A model of the account, trained or to be trained."""
+    """A model of the account, trained or to be trained; `made` is in simulated seconds."""
 
     id: str
     type: str
+    made: float
     created: datetime
     updated: datetime
     name: str | None = None

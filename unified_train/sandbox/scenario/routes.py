@@ -171,6 +171,11 @@ class ScenarioSandbox:
             return _told(refusal)
         return _told(unknown_route())
 
+    def expired(self, request: Request) -> Response:
+        """The answer to a JWT past its minute, or to a key that was deleted."""
+        bearer = request.headers.get("authorization", "").startswith("Bearer ")
+        return _told(expired_token() if bearer else unauthorized())
+
     def reset(self) -> None:
         """Start over with an empty account and all switches as usual."""
         self.account.reset()

@@ -104,9 +104,9 @@ class Shapes:
             "downloadUrl": self.url(asset, original=original),
         }
 
-    def model(self, model: Model, *, original: bool, all_images: bool = True) -> Json:
-        """A model (Scenario dossier 3.1); lists and bulk reads show the first three training images."""
-        shown = self._account.shown_status(model)
+    def model(self, model: Model, *, original: bool, all_images: bool = True, shown: str | None = None) -> Json:
+        """A model (Scenario dossier 3.1); lists and bulk reads show the first three training images, lists a status."""
+        shown = shown or self._account.shown_status(model)
         shape: Json = {
             "id": model.id,
             "type": model.type,

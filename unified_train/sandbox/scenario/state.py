@@ -60,7 +60,8 @@ class Account:
         self.jobs: dict[str, Job] = {}
         date = self.date
         self.models: dict[str, Model] = {
-            base.id: Model(base.id, "custom", date, date, name=base.name, base=base) for base in BASES.values()
+            base.id: Model(base.id, "custom", _LONG_AGO, date, date, name=base.name, base=base)
+            for base in BASES.values()
         }
         self.last_training = _LONG_AGO
 
@@ -135,6 +136,14 @@ class Account:
     def shown_status(self, model: Model) -> str:
         """What reads show: they may lag behind an accepted training."""
         return "new" if self.now < model.shown_from else model.status
+
+    def listed_status(self, model: Model) -> str:
+        """What lists show: they may lag behind what other reads show."""
+        return "new" if model.training and not self.listed(model.training.started) else self.shown_status(model)
+
+    def listed(self, since: float) -> bool:
+        """Whether lists know by now what happened at a simulated second."""
+        return self.now - since >= self.switches.list_lag
 
     def age(self, asset: Asset) -> float:
         """Seconds since an asset was made."""
@@ -242,8 +251,10 @@ class Account:
 
     def new_timeline(self, plan: list[tuple[float, str]], *, begin: float = 0.0, length: float = 0.0) -> Timeline:
         """A timeline that starts now, its first word being due at once."""
-        timeline = Timeline(self.now, self.date, plan, begin, length)
-        timeline.settle(self.now, self.date)
+        # One reading of the clock: with a quick one a job would be over by the second, and never be delivered.
+        now, date = self.now, self.date
+        timeline = Timeline(now, date, plan, begin, length)
+        timeline.settle(now, date)
         return timeline
 
     def running(self, *, training: bool) -> int:

@@ -17,6 +17,8 @@ class Switches:
         training_end: Whether job and model reach their end together, or one `training_lag` seconds after the other.
         training_lag: See `training_end`.
         start_lag: How long reads of a model still say `new` after an accepted training.
+        list_lag: How long lists lack a new model and a new job, and still say `new` of a model whose training was
+            accepted.
         cancel_lag: How long the old status is still shown after an accepted cancellation.
         progress_scale: 1 or 100, the undocumented scale of a model's `trainingProgress.progress`.
         empty_progress: Models in training show an empty `trainingProgress`.
@@ -56,6 +58,7 @@ class Switches:
     training_end: Literal["together", "job-first", "model-first"] = "together"
     training_lag: float = 60.0
     start_lag: float = 0.0
+    list_lag: float = 0.0
     cancel_lag: float = 5.0
     progress_scale: float = 1.0
     empty_progress: bool = False
