@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 
 from unified_train import Base64, BytesBody, DatasetError, Image, JsonBody
 from unified_train.http import CHUNK
-from unified_train.image_header import read_header
+from unified_train.image_header import is_cut_off, is_whole, read_header
 
 FORMATS = [
     ("PNG", "image/png"),
@@ -178,12 +181,155 @@ class TestBadFiles:
             _ = Image.of(path).media_type
 
 
-def test_saving_leaves_no_half_file(tmp_path: Path) -> None:
-    """A picture is written under another name and moved when it is whole."""
-    saved = Image.of(png(), name="p").save(tmp_path / "deep" / "p.png")
-    assert saved.read_bytes() == png()
-    assert list(saved.parent.iterdir()) == [saved]
-    assert "p.png" in repr(Image.of(saved))
+def moving(kind: str) -> bytes:
+    """A picture of several frames, each with colours of its own."""
+    frames = [PIL.Image.effect_noise((24, 24), 60 + number).convert("P") for number in range(3)]
+    file = io.BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], comment=b"a, b; c")
+    return file.getvalue()
+
+
+def boxes(*parts: tuple[bytes, bytes]) -> bytes:
+    """A file of the AVIF and HEIC family."""
+    return b"".join(struct.pack(">I", 8 + len(body)) + kind + body for kind, body in parts)
+
+
+FTYP = (b"ftyp", b"avif\x00\x00\x00\x00avifmif1miaf")
+META = (b"meta", b"\x00" * 30)
+WHOLE = {
+    "png": encoded("PNG", (9, 7)),
+    "png with more": png(padding=30),
+    "jpeg": encoded("JPEG", (9, 7)),
+    "jpeg in scans": encoded("JPEG", (40, 30), progressive=True),
+    "jpeg with an end in its comment": encoded("JPEG", (9, 7), comment=b"\xff\xd9" * 5),
+    "jpeg with restarts": encoded("JPEG", (64, 64), restart_marker_blocks=1),
+    "webp": encoded("WEBP", (9, 7)),
+    "webp without loss": encoded("WEBP", (9, 7), lossless=True),
+    "gif": encoded("GIF", (9, 7)),
+    "gif that moves": moving("GIF"),
+    "png that moves": moving("PNG"),
+    "webp that moves": moving("WEBP"),
+    "bmp": encoded("BMP", (9, 7)),
+    "avif": boxes(FTYP, META, (b"mdat", b"\x00" * 20)),
+    "avif of large boxes": boxes(FTYP, META) + struct.pack(">I4sQ", 1, b"mdat", 24) + b"\x00" * 8,
+}
+
+
+class TestWholeness:
+    """A picture that was cut off is told from a whole one by its container."""
+
+    @pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
+    def test_only_all_of_it_is_whole(self, data: bytes) -> None:
+        """A picture is whole, and none of its beginnings is."""
+        assert is_whole(data)
+        assert not is_cut_off(data)
+        assert not [length for length in range(len(data)) if is_whole(data[:length])]
+        assert all(is_cut_off(data[:length]) for length in range(12, len(data)))
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+    def test_what_stands_behind_a_picture_does_no_harm(self, kind: str) -> None:
+        """Bytes after the end, as some writers leave, make a picture no less whole."""
+        assert is_whole(encoded(kind, (9, 7)) + b"more")
+
+    def test_a_photograph_of_real_size(self) -> None:
+        """A large noisy picture is whole in every kind, and without its last byte it is not."""
+        noise = PIL.Image.effect_noise((700, 500), 90).convert("RGB")
+        for kind, _ in FORMATS:
+            file = io.BytesIO()
+            noise.save(file, kind)
+            assert is_whole(file.getvalue())
+            assert is_cut_off(file.getvalue()[:-1])
+
+    def test_a_png_with_a_hole_is_not_whole(self) -> None:
+        """A PNG whose picture was overwritten is found out by its checksum; a wrong one of a mere note is forgiven."""
+        data = png(40, 40)
+        place = data.index(b"IDAT") + 6
+        assert not is_whole(data[:place] + b"\x00" + data[place + 1 :])
+        noted = png(padding=30)
+        place = noted.index(b"prVt") + 6
+        assert is_whole(noted[:place] + b"\x01" + noted[place + 1 :])
+
+    def test_a_gif_with_a_foreign_block_is_not_whole(self) -> None:
+        """A GIF that goes on with something that is no block is not read to an end by chance."""
+        data = encoded("GIF", (9, 7))
+        assert not is_whole(data[:-1] + b"x;")
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_a_tiff_is_followed_to_its_directory(self, order: str) -> None:
+        """A TIFF whose directory lies behind its end is not whole."""
+        start = (b"II*\x00" if order == "<" else b"MM\x00*") + struct.pack(f"{order}I", 60)
+        assert is_whole(start + b"\x00" * 60)
+        assert is_cut_off(start + b"\x00" * 40)
+        assert is_cut_off(start[:6])
+
+    def test_boxes_of_nonsense_are_not_whole(self) -> None:
+        """A box smaller than its own head, no directory or no pixels: no whole picture."""
+        assert not is_whole(boxes(FTYP, META) + b"\x00\x00\x00\x04mdat")
+        assert not is_whole(boxes(FTYP, META))
+        assert is_whole(boxes(FTYP, (b"meta", boxes((b"idat", b"\x00" * 20)))))
+        assert not is_whole(boxes(FTYP, (b"mdat", b"\x00" * 20)))
+        assert is_whole(boxes(FTYP, META) + b"\x00\x00\x00\x00mdat" + b"\x00" * 7)
+
+    @pytest.mark.parametrize("data", [b"<html>expired</html>", b"{}", b"\x00\x00\x00\x20ftypisom" + b"\x00" * 20])
+    def test_what_is_no_picture_is_neither(self, data: bytes) -> None:
+        """An error page or a film is not whole, and not the beginning of a picture; nothing at all is one."""
+        assert (is_whole(data), is_cut_off(data)) == (False, False)
+        assert (is_whole(b""), is_cut_off(b"")) == (False, True)
+
+    @given(st.sampled_from(sorted(WHOLE)), st.binary(max_size=300))
+    def test_any_bytes_are_whole_or_not(self, kind: str, data: bytes) -> None:
+        """Nothing that follows a true beginning makes the reader fail or go on for ever."""
+        for length in (4, 12, 13, 20, 33):
+            assert is_whole(WHOLE[kind][:length] + data) in (True, False)
+
+
+class TestSaving:
+    """A file has its name only when it is all there."""
+
+    def test_saving_leaves_no_half_file(self, tmp_path: Path) -> None:
+        """A picture is written under another name and moved when it is whole."""
+        saved = Image.of(png(), name="p").save(tmp_path / "deep" / "p.png")
+        assert saved.read_bytes() == png()
+        assert list(saved.parent.iterdir()) == [saved]
+        assert "p.png" in repr(Image.of(saved))
+
+    def test_a_full_disk_leaves_what_was_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If the disk is full, the old file is still there and nothing else is."""
+        path = tmp_path / "p.png"
+        path.write_bytes(b"old")
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            Image.of(png()).save(path)
+        assert path.read_bytes() == b"old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_disk_that_does_not_keep_what_it_is_given(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that reads otherwise than it was written never gets its name."""
+        monkeypatch.setattr(os, "fsync", lambda number: os.ftruncate(number, 20))
+        with pytest.raises(OSError, match="what is read back is not what was written"):
+            Image.of(png()).save(tmp_path / "p.png")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_two_writers_do_not_meet_half_way(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While one writer has not finished, another can write the same file from beginning to end."""
+        path = tmp_path / "p.png"
+        flush = os.fsync
+
+        def interrupted(number: int) -> None:
+            monkeypatch.setattr(os, "fsync", flush)
+            assert not path.exists()
+            Image.of(png(padding=9)).save(path)
+            assert path.read_bytes() == png(padding=9)
+            flush(number)
+
+        monkeypatch.setattr(os, "fsync", interrupted)
+        Image.of(png()).save(path)
+        assert path.read_bytes() == png()
+        assert list(tmp_path.iterdir()) == [path]
 
 
 class TestBodies:

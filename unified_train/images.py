@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
+import secrets
 from functools import cached_property
+from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, runtime_checkable
@@ -165,12 +169,28 @@ class Image:
             return file.read()
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the bytes to a file, whole or not at all, and return its path."""
+        """Write the bytes to a file, whole or not at all, and return its path.
+
+        They are written under another name that no other writer has, flushed to the disk, read again and compared by
+        their digest; only then does the file get its name, in place of one that had it before.
+
+        Raises:
+            OSError: The disk is full, can't be written, or does not keep what is written to it.
+        """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.part")
-        unfinished.write_bytes(self.read())
-        unfinished.replace(target)
+        data = self.read()
+        unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+        try:
+            with unfinished.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if FileBody(unfinished).sha256() != sha256(data).hexdigest():
+                raise OSError(errno.EIO, "what is read back is not what was written", str(unfinished))
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
         return target
 
     def __repr__(self) -> str:
