@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from helpers import CAPABILITIES, Plain, PlainOptions, PlainSettings, png
@@ -18,11 +19,13 @@ from unified_train import (
     Effect,
     ErrorTable,
     Flow,
+    Found,
     GeneratedImage,
     GenerationRequest,
     Image,
     InvalidRequest,
     Job,
+    Lost,
     NotFound,
     PermissionDenied,
     Range,
@@ -151,6 +154,18 @@ class NeedsHistory(Sound):
         return snapshot if job.history else snapshot.model_copy(update={"status": Status.RUNNING})
 
 
+class Forgets(Sound):
+    def find(self, lost: Lost) -> Flow[list[Found] | None]:
+        yield from ()
+        return [Found("t2", None, {"id": "t2"})]
+
+
+class Gambles(Sound):
+    def start(self, request: TrainingRequest, options: PlainOptions) -> Flow[Snapshot]:
+        answer = yield self.post(f"/trainings/{uuid4().hex}", "training.start", {}, effect=Effect.PAY)
+        return Snapshot(id=Accepted.parse(answer).id, status=Status.QUEUED)
+
+
 class RefusesAlike(Sound):
     def refusal(self, response: Response) -> ApiError | None:
         return None if response.ok else InvalidRequest("no")
@@ -219,6 +234,7 @@ def made(kind: type[Sound]) -> Journey:
 CATCHES: list[tuple[type[Sound], str, dict[str, Any]]] = [
     (PaysTwice, "test_each_start_pays_once", {}),
     (PaysToLook, "test_every_request_says_what_it_is_for", {}),
+    (Gambles, "test_a_start_can_be_replayed", {}),
     (SignsElsewhere, "test_credentials_stay_at_home", {}),
     (LeaksKey, "test_credentials_stay_at_home", {}),
     (SendsUndeclared, "test_a_training_option_is_used_if_it_is_declared", {"name": "rank"}),
@@ -278,6 +294,19 @@ def test_wrong_settings_are_caught(settings: Any, test: str) -> None:
     run(test, provider=Sound(PlainSettings.model_validate({"api_key": "k-SECRET-k"})))
     with pytest.raises(pytest.fail.Exception):
         run(test, provider=Sound(settings))
+
+
+def test_a_lost_start_that_is_not_found_is_caught() -> None:
+    """A provider that finds another job than the one that was started does not pass."""
+
+    def asked(kind: type[Sound]) -> None:
+        provider = kind(PlainSettings.model_validate({"api_key": "k-SECRET-k"}))
+        facts: dict[str, Any] = {"provider": provider, "image_host": None, "kind": "training"}
+        run("test_a_lost_start_is_found_or_nobody_knows", journey_of=lambda _: made(kind), **facts)
+
+    asked(Sound)
+    with pytest.raises(pytest.fail.Exception, match="not found"):
+        asked(Forgets)
 
 
 def test_a_provider_that_is_not_installed_is_caught() -> None:

@@ -30,7 +30,7 @@ from unified_train import (
     SubmissionUncertain,
     TransportError,
 )
-from unified_train.flow import Flow, Sleep
+from unified_train.flow import Blocking, Flow, Sleep
 from unified_train.policy import Conversation, retry_after
 
 URL = "http://plain.test/api"
@@ -57,6 +57,9 @@ class Played:
         self.error: Exception | None = None
         try:
             while True:
+                if isinstance(action, Blocking):  # a name that is looked up, and found nowhere
+                    action = workflow.send(())
+                    continue
                 if isinstance(action, Sleep):
                     self.slept.append(action.seconds)
                     action = workflow.send(None)

@@ -18,8 +18,8 @@ import httpx
 
 from unified_train import redact
 from unified_train.errors import PluginError, TransportError, TransportTimeout
-from unified_train.flow import Action, Emit, Gather, Sleep, Workflow
-from unified_train.http import CHUNK, Body, Request, Response
+from unified_train.flow import Action, Blocking, Emit, Gather, Permit, Permitted, Sleep, Workflow
+from unified_train.http import CHUNK, SUBMISSION_SECONDS, Body, Request, Response
 
 if TYPE_CHECKING:
     import ssl
@@ -81,20 +81,27 @@ class Engine:
             case Request():
                 with self._gate:
                     return self._transmit(action)
+            case Permitted(request, permit):
+                with self._gate:
+                    return self._transmit(request, permit)
             case Sleep(seconds):
                 time.sleep(seconds)
                 return None
+            case Blocking(function):
+                return function()
             case Gather(workflows, limit):
                 return self._gather(workflows, limit)
             case _:
                 raise _foreign(action)
 
-    def _transmit(self, request: Request) -> Response:
+    def _transmit(self, request: Request, permit: Permit | None = None) -> Response:
         try:
-            content = _content(request.body, _chunks)
+            content = _content(request.body, permit, _chunks)
             built = self._client.build_request(
                 request.method, request.url_with_query, headers=_headers(request), content=content
             )
+            if permit:
+                permit.take()
             answer = self._client.send(built, stream=True, follow_redirects=False)
             with closing(answer):
                 received = _Received(request)
@@ -169,20 +176,27 @@ class AsyncEngine:
             case Request():
                 async with self._opened_gate():
                     return await self._transmit(action)
+            case Permitted(request, permit):
+                async with self._opened_gate():
+                    return await self._transmit(request, permit)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return None
+            case Blocking(function):
+                return await anyio.to_thread.run_sync(function)
             case Gather(workflows, limit):
                 return await self._gather(workflows, limit)
             case _:
                 raise _foreign(action)
 
-    async def _transmit(self, request: Request) -> Response:
+    async def _transmit(self, request: Request, permit: Permit | None = None) -> Response:
         try:
-            content = _content(request.body, _AsyncChunks)
+            content = _content(request.body, permit, _AsyncChunks)
             built = self._client.build_request(
                 request.method, request.url_with_query, headers=_headers(request), content=content
             )
+            if permit:
+                await anyio.to_thread.run_sync(permit.take)
             answer = await self._client.send(built, stream=True, follow_redirects=False)
             async with aclosing(answer):
                 received = _Received(request)
@@ -285,14 +299,21 @@ class _Watched:
 
 
 class _Received:
-    """An answer's body as it comes in, up to `LARGEST_ANSWER`."""
+    """An answer's body as it comes in, up to `LARGEST_ANSWER`; one that drips is cut off where money waits for it."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._chunks: list[bytes] = []
         self._size = 0
+        self._deadline = None if request.idempotent else time.monotonic() + SUBMISSION_SECONDS
 
     def add(self, chunk: bytes) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise TransportTimeout(
+                f"{self._request.operation}: the answer was still not complete after {SUBMISSION_SECONDS:g} seconds",
+                sent=True,
+                operation=self._request.operation,
+            )
         self._size += len(chunk)
         if self._size > LARGEST_ANSWER:
             raise TransportError(
@@ -326,10 +347,27 @@ def _chunks(body: Body) -> Iterator[bytes]:
     return body.chunks()
 
 
-def _content(body: Body | None, stream: Callable[[Body], Any]) -> Any:
-    """What httpx is given: small bodies whole, others piece by piece."""
+class _Held(Body):
+    """A body that leaves only if its request's permit still holds once there is a connection for it."""
+
+    def __init__(self, body: Body, permit: Permit) -> None:
+        self.media_type = body.media_type
+        self.size = body.size
+        self._body = body
+        self._permit = permit
+
+    def chunks(self) -> Iterator[bytes]:
+        # Without its body a request can't be accepted: the headers that have left announce its length.
+        self._permit.check()
+        yield from self._body.chunks()
+
+
+def _content(body: Body | None, permit: Permit | None, stream: Callable[[Body], Any]) -> Any:
+    """What httpx is given: small bodies whole, others piece by piece, and so any that needs a permit."""
     if body is None:
         return None
+    if permit is not None:
+        return stream(_Held(body, permit))
     return body.read() if body.size <= CHUNK else stream(body)
 
 

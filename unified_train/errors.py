@@ -5,6 +5,7 @@ UnifiedTrainError
 │  ├─ ProviderNotFound         no such vendor here; lists those installed
 │  ├─ PluginError              a plugin is broken, too old, or two claim one slug
 │  ├─ MissingCredentials       names the variable to set
+│  ├─ JournalError             the journal can't be read or written, so nothing is submitted
 │  ├─ InvalidOptions           a request that no vendor could take
 │  └─ UnsupportedCapability    a request that this vendor can't take
 ├─ DatasetError                which image, which rule
@@ -67,6 +68,10 @@ class PluginError(ConfigurationError):
 
 class MissingCredentials(ConfigurationError):
     """A credential is not set; the message names the environment variable."""
+
+
+class JournalError(ConfigurationError):
+    """The journal is full, locked, damaged or no journal; nothing is submitted without it, and it was left as it is."""
 
 
 class InvalidOptions(ConfigurationError):
@@ -196,12 +201,14 @@ class SubmissionUncertain(UnifiedTrainError):
     Attributes:
         provider: Slug of the vendor.
         operation: The step in doubt, such as `training.start`.
+        key: Of the call in the journal; None without one.
     """
 
-    def __init__(self, message: str, *, provider: str, operation: str) -> None:
+    def __init__(self, message: str, *, provider: str, operation: str, key: str | None = None) -> None:
         super().__init__(message)
         self.provider = provider
         self.operation = operation
+        self.key = key
 
 
 class JobError(UnifiedTrainError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from unified_train.http import Effect
@@ -58,11 +58,28 @@ class RetryScheduled:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionReconciled:
+    """It was found out whether a request whose answer was lost had been accepted.
+
+    Attributes:
+        provider: Slug.
+        operation: Such as `training.start`.
+        key: Of the call in the journal.
+        outcome: `adopted`: what it made was found and taken on. `absent`: it was never accepted, and is sent again.
+    """
+
+    provider: str
+    operation: str
+    key: str
+    outcome: Literal["adopted", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
 class JobChanged:
     """A job was started, or a poll saw it in another state."""
 
     job: Job
 
 
-Event: TypeAlias = RequestFinished | RetryScheduled | JobChanged
+Event: TypeAlias = RequestFinished | RetryScheduled | SubmissionReconciled | JobChanged
 Observer: TypeAlias = Callable[[Event], None]

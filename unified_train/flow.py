@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from unified_train.http import Request, Response
 
@@ -36,18 +36,45 @@ class Emit:
     value: Any
 
 
-Action: TypeAlias = "Request | Sleep | Gather[Any] | Emit"
+@dataclass(frozen=True, slots=True)
+class Blocking(Generic[T]):
+    """Call a function that waits for a disk or a name server, out of the way of an event loop."""
+
+    function: Callable[[], T]
+
+
+class Permit(Protocol):
+    """The right to send one request once, asked for as late as possible."""
+
+    def take(self) -> None:
+        """Called when all is ready and nothing is left but to send; may block, and raises if the right is gone."""
+        ...
+
+    def check(self) -> None:
+        """Called after connecting, before the body leaves; quick, and raises if the right has meanwhile run out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """Send a request, if at the very last moment its permit still allows it."""
+
+    request: Request
+    permit: Permit
+
+
+Action: TypeAlias = "Request | Permitted | Sleep | Blocking[Any] | Gather[Any] | Emit"
 
 Flow: TypeAlias = Generator[Request, Response, T]
 """What a plugin writes: yield a `Request`, receive its `Response`, return a value; the contract of `httpx.Auth`."""
 
 Workflow: TypeAlias = Generator[Action, Any, T]
-"""What the core writes: it may also sleep, run workflows side by side and emit values."""
+"""What the core writes: it may also sleep, wait for the disk, run workflows side by side and emit values."""
 
 
-def transmit(request: Request) -> Workflow[Response]:
+def transmit(request: Request, permit: Permit | None = None) -> Workflow[Response]:
     """Send a request and return its answer, whatever its status."""
-    response: Response = yield request
+    response: Response = yield request if permit is None else Permitted(request, permit)
     return response
 
 
@@ -55,6 +82,12 @@ def sleep(seconds: float) -> Workflow[None]:
     """Wait."""
     if seconds > 0:
         yield Sleep(seconds)
+
+
+def blocking(function: Callable[[], T]) -> Workflow[T]:
+    """Call a function that waits for something, and return its result."""
+    result: T = yield Blocking(function)
+    return result
 
 
 def gather(workflows: Sequence[Workflow[T]], *, limit: int) -> Workflow[list[T]]:

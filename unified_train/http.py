@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 CHUNK = 48 * 1024
 """Bytes per piece of a body; a multiple of three, so that base64 pieces join without padding between them."""
 
+SUBMISSION_SECONDS = 130.0
+"""Longest that a request which creates or bills is under way, from its entry in the journal to the end of its answer:
+10 seconds to connect, 60 to send, 60 to be answered."""
+
 
 class Effect(StrEnum):
     """What a request does at the vendor, and so whether it may be repeated after a lost answer."""

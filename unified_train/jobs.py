@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unified_train import redact
+from unified_train.errors import JobCanceled, JobFailed
 from unified_train.models import Change, Cost, Failure, Job, Snapshot
 from unified_train.status import Status, settled
 
@@ -65,6 +66,21 @@ def _either(first: Any, second: Any) -> Any:
     return second if first is None else first
 
 
+def ended_well(job: Job) -> Job:
+    """The job, unless it failed or was canceled.
+
+    Raises:
+        JobFailed, JobCanceled: It did.
+    """
+    if job.status is Status.FAILED:
+        reason = job.error.message if job.error else "the vendor gives no reason"
+        hint = f" {job.error.hint}" if job.error and job.error.hint else ""
+        raise JobFailed(f"{job.reference} failed ({job.raw_status}): {reason}{hint}", job=job)
+    if job.status is Status.CANCELED:
+        raise JobCanceled(f"{job.reference} was canceled", job=job)
+    return job
+
+
 def changed(before: Job, after: Job) -> bool:
     """Whether a user would want to hear of it."""
     return (before.history, before.progress, before.images, before.model, before.notes) != (
@@ -111,6 +127,7 @@ def joined(jobs: Sequence[Job], whole: Job | None = None) -> Job:
         cost=_sum([job.cost for job in jobs]),
         created_at=min((job.created_at for job in jobs if job.created_at), default=None),
         updated_at=now,
+        key=first.key,
         labels=first.labels,
         notes=tuple(dict.fromkeys([*(whole.notes if whole else ()), *(note for job in jobs for note in job.notes)])),
         history=history,

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from urllib.parse import urljoin
 from uuid import uuid4
 
 import tenacity
 
 from unified_train import redact
+from unified_train.addresses import Addresses, redirected
 from unified_train.errors import (
     ApiError,
     ConfigurationError,
@@ -31,11 +31,14 @@ from unified_train.errors import (
 )
 from unified_train.events import Event, Observer, RequestFinished, RetryScheduled
 from unified_train.flow import Flow, Workflow, sleep, transmit
-from unified_train.http import Effect, Moment, Request, Response, origin
+from unified_train.http import SUBMISSION_SECONDS, Effect, Moment, Request, Response, origin
 from unified_train.limiter import Limiter
 from unified_train.provider import error_class
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unified_train.flow import Permit
     from unified_train.provider import AnyProvider
 
 R = TypeVar("R")
@@ -45,6 +48,8 @@ _REFUSED_BEFORE_ACCEPTANCE = {429, 503}
 _AMBIGUOUS_FROM = 500
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 5
+_GIVEN = "image.fetch"
+"""The operation whose URL is not a vendor's but the user's."""
 _log = logging.getLogger("unified_train")
 
 
@@ -56,11 +61,14 @@ class Retry:
         attempts: In all.
         first: Seconds before the second attempt; doubled each time, with jitter.
         longest: Seconds between attempts at most; a vendor's own `Retry-After` beyond it ends the retrying.
+        grace: Seconds after which a submission that no list shows counts as never accepted, and is sent once more; None
+            for what the vendor's lags come to. A shorter one can pay twice.
     """
 
     attempts: int = 4
     first: float = 0.5
     longest: float = 30.0
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ class Conversation:
         observer: Told of every attempt.
         pace: Whether the vendor's published rates are kept.
         clock: Our time, aware.
+        addresses: Says which are private.
     """
 
     def __init__(
@@ -115,20 +124,44 @@ class Conversation:
         *,
         pace: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        addresses: Addresses | None = None,
     ) -> None:
         self.provider = provider
         self.retry = retry
         self._observer = observer
         self._clock = clock
+        self._addresses = addresses or Addresses()
         self._skew = timedelta()
+        self._heard: tuple[str, datetime] | None = None
         self._limiter = Limiter(provider.rates if pace else {})
+
+    def now(self) -> datetime:
+        """Our time."""
+        return self._clock()
+
+    @property
+    def offset(self) -> timedelta | None:
+        """How far the vendor's clock is ahead of ours, by its last answer; None if none told."""
+        text, at = self._heard or ("", self._clock())
+        date = _date(text)
+        return None if date is None else date - at
+
+    @property
+    def grace(self) -> float:
+        """Seconds after its entry in the journal at which a request that can't be found was surely never accepted."""
+        lags = self.provider.acceptance_lag + self.provider.listing_lag
+        return SUBMISSION_SECONDS + lags if self.retry.grace is None else self.retry.grace
 
     def moment(self) -> Moment:
         """The vendor's time, as far as we know it, and a nonce."""
         return Moment(self._clock() + self._skew, uuid4().hex)
 
-    def run(self, flow: Flow[R]) -> Workflow[R]:
+    def run(self, flow: Flow[R], handler: Handler | None = None) -> Workflow[R]:
         """Run a provider's flow, passing every request that it yields through the handlers.
+
+        Args:
+            flow: Not begun yet.
+            handler: What is asked for the answer to a request; `send` unless there is a journal between.
 
         Raises:
             ApiError: The vendor refused and the flow did not deal with it; names provider and operation.
@@ -136,11 +169,12 @@ class Conversation:
             SubmissionUncertain: A request that creates or bills may have been accepted.
         """
         request: Request | None = None
+        handle = handler or self.send
         try:
             request = next(flow)
             while True:
                 try:
-                    response = yield from self.send(request)
+                    response = yield from handle(request)
                 except Exception as error:  # noqa: BLE001 - every failure is the flow's to see first
                     request = flow.throw(error)
                 else:
@@ -156,8 +190,8 @@ class Conversation:
         finally:
             flow.close()
 
-    def send(self, request: Request) -> Workflow[Response]:
-        """Send one request with all the handlers, and return an accepted answer."""
+    def send(self, request: Request, permit: Permit | None = None) -> Workflow[Response]:
+        """Send one request with all the handlers, and return an accepted answer; each attempt needs the permit."""
         if request.signed and request.origin != origin(self.provider.base_url):
             raise ConfigurationError(
                 f"{request.operation}: a signed request may go only to {origin(self.provider.base_url)},"
@@ -177,7 +211,7 @@ class Conversation:
             except (ApiError, TransportError) as error:
                 raise self._certain(request, error) from None
             if isinstance(decision, tenacity.DoAttempt):
-                yield from self._record_attempt(request, state)
+                yield from self._record_attempt(request, state, permit)
             elif isinstance(decision, tenacity.DoSleep):
                 self._tell_retry(request, state, float(decision))
                 state.prepare_for_next_attempt()
@@ -186,24 +220,28 @@ class Conversation:
                 response: Response = decision
                 return response
 
-    def _record_attempt(self, request: Request, state: tenacity.RetryCallState) -> Workflow[None]:
+    def _record_attempt(
+        self, request: Request, state: tenacity.RetryCallState, permit: Permit | None
+    ) -> Workflow[None]:
         try:
-            response = yield from self._attempt(request, state.attempt_number)
+            response = yield from self._attempt(request, state.attempt_number, permit)
         except (ApiError, TransportError) as error:
             state.set_exception((type(error), error, error.__traceback__))
         else:
             state.set_result(response)
 
-    def _attempt(self, request: Request, number: int) -> Workflow[Response]:
+    def _attempt(self, request: Request, number: int, permit: Permit | None) -> Workflow[Response]:
         started = time.monotonic()
         status: int | None = None
         failed: str | None = None
         try:
             yield from sleep(self._limiter.reserve(request.operation, request.units))
-            response = yield from self._followed(self._signed(request))
+            response = yield from self._followed(self._signed(request), permit)
+            if request.signed:
+                self._heard = response.headers.get("date", ""), self._clock()
             refusal = self._refusal(request, response)
             if refusal is not None and self._learns_time(refusal, response):
-                response = yield from self._followed(self._signed(request))
+                response = yield from self._followed(self._signed(request), permit)
                 refusal = self._refusal(request, response)
             status = response.status
             if refusal is not None:
@@ -243,16 +281,42 @@ class Conversation:
         self._skew = date - self._clock()
         return True
 
-    def _followed(self, request: Request) -> Workflow[Response]:
-        """Follow redirects of unsigned reads; a signed request never leaves its origin."""
-        response = yield from transmit(request)
+    def _followed(self, request: Request, permit: Permit | None = None) -> Workflow[Response]:
+        """Follow redirects of unsigned reads; a signed request never leaves its origin.
+
+        An unsigned read goes where an answer says, so that it is looked at first. What the user chose is trusted: the
+        vendor's address, and a URL that was given (of which only redirects are looked at).
+        """
+        free = not request.signed and request.effect is Effect.READ
+        trusted = [self.provider.base_url]
+        if request.operation == _GIVEN:
+            trusted.append(request.url)
+        elif free:
+            yield from self._check_way(request, request.url, trusted)
+        response = yield from transmit(request, permit)
         for _ in range(_MAX_REDIRECTS):
             target = response.headers.get("location")
-            if request.signed or request.effect is not Effect.READ or response.status not in _REDIRECTS or not target:
+            if not free or response.status not in _REDIRECTS or not target:
                 break
-            request = replace(request, url=urljoin(request.url_with_query, target), query={})
+            url = redirected(request.url_with_query, target)
+            yield from self._check_way(request, url, trusted, before=request.url)
+            request = replace(request, url=url, query={})
             response = yield from transmit(request)
         return response
+
+    def _check_way(
+        self, request: Request, url: str, trusted: Sequence[str], before: str | None = None
+    ) -> Workflow[None]:
+        """Refuse to go to private addresses and from https to http; it is the answer that is wrong, so it says so."""
+        objection = yield from self._addresses.objection(url, trusted=trusted, before=before)
+        if objection is None:
+            return
+        remedy = "give the URL where it ends" if request.operation == _GIVEN else f"tell {self.provider.title}"
+        raise MalformedResponse(
+            f"{'a redirect' if before else 'a URL in an answer'} leads to {objection}; it was not followed, {remedy}",
+            provider=self.provider.slug,
+            operation=request.operation,
+        )
 
     def _refusal(self, request: Request, response: Response) -> ApiError | None:
         error: ApiError | None

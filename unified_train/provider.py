@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_train.dataset import UploadedImage
+    from unified_train.finding import Found, Lost
     from unified_train.flow import Flow
     from unified_train.images import Image
     from unified_train.models import (
+        Cost,
         GeneratedImage,
         GenerationRequest,
         Job,
@@ -202,6 +204,11 @@ class Settings(Asked):
                 raise MissingCredentials(f"no {field.replace('_', ' ')}: set the environment variable {names}")
         return cls(**values)
 
+    def account(self) -> str:
+        """What tells this account from others; kept by the journal as a hash only. All secrets, unless told better."""
+        secrets = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        return "\n".join(secrets)
+
 
 class Options(Asked):
     """Vendor-only options, as users give them in `extra[slug]`."""
@@ -252,6 +259,10 @@ class Provider(ABC, Generic[S_co, T, G]):
         GenerationOptions: Class of `extra[slug]` of a generation.
         poll_floor: Seconds between polls of one job, at least.
         rates: The vendor's published limits by operation; a request's `units` count.
+        acceptance_lag: Seconds that a request may still travel at the vendor before it is accepted, after we have given
+            it up; say beside the figure where it comes from.
+        listing_lag: Seconds until what was accepted is sure to be seen by `find`.
+        price_by: What is done at the vendor to ask for a price, such as `a dry run`; None if it can't be asked.
         status_tables: What its status words mean.
         error_tables: What its error words mean.
     """
@@ -265,6 +276,9 @@ class Provider(ABC, Generic[S_co, T, G]):
     GenerationOptions: ClassVar[type[Options]]
     poll_floor: ClassVar[float] = 1.0
     rates: ClassVar[Mapping[str, Rate]] = {}
+    acceptance_lag: ClassVar[float] = 60.0
+    listing_lag: ClassVar[float] = 60.0
+    price_by: ClassVar[str | None] = None
     status_tables: ClassVar[Sequence[StatusTable]] = ()
     error_tables: ClassVar[Sequence[ErrorTable]] = ()
 
@@ -366,6 +380,63 @@ class Provider(ABC, Generic[S_co, T, G]):
     def list_jobs(self, kind: JobKind) -> Flow[Sequence[Snapshot]]:
         """The account's jobs of a kind, newest first as far as the vendor sorts them."""
         return (yield from self._not_offered(f"listing of {kind}s"))
+
+    def ping(self) -> Flow[None]:
+        """One free read that shows whether the vendor can be reached with these credentials.
+
+        Unless told better, the first page of the list of trainings, as far as the vendor has one.
+        """
+        listing = self.list_jobs("training")
+        try:
+            listing.send((yield next(listing)))
+        except StopIteration:
+            return
+        finally:
+            listing.close()
+
+    def rehearsed(self, request: Request, before: Sequence[Request]) -> object:  # noqa: ARG002 - see below
+        """What a plan takes for the JSON that answers a request which is not sent: as much as the flow reads of it.
+
+        Ids that only the vendor can tell are made up in angle brackets, such as `<model>`. None, which it is unless
+        told better, ends the plan at this request; that leaves out nothing if it is the last one.
+
+        Args:
+            request: A signed one, not sent.
+            before: All requests of the plan before it.
+        """
+        return None
+
+    def estimate_training(self, request: TrainingRequest) -> Flow[Cost | None]:  # noqa: ARG002 - most tell no price
+        """What a training would cost, asked of the vendor without starting it; None if it does not tell.
+
+        The images of the request need not be at the vendor. Say in `price_by` what asking does there.
+        """
+        yield from ()
+        return None
+
+    def estimate_generation(self, model: TrainedModel, request: GenerationRequest) -> Flow[Cost | None]:  # noqa: ARG002
+        """What a generation of `request.n` pictures would cost, as `estimate_training`."""
+        yield from ()
+        return None
+
+    def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:  # noqa: ARG002 - most vendors have a list
+        """What a request whose answer was lost has made, oldest first; none if nothing, as far as the vendor shows yet.
+
+        None means that the vendor can't be asked: then nobody knows, and the request is never repeated.
+        """
+        yield from ()
+        return None
+
+    def same_job(self, one: str, other: str) -> bool:
+        """Whether two ids are of one job; equal ones, unless an id may be known in part only."""
+        return one == other
+
+    def marked(self, request: GenerationRequest, marker: str) -> GenerationRequest:  # noqa: ARG002 - as above
+        """A generation request with something in it by which `find` can tell it from all others, if that is possible.
+
+        (The name of a training ends with the marker already.)
+        """
+        return request
 
     def subject(self, model: TrainedModel) -> str:
         """What `{subject}` in a prompt becomes: trigger and class word, unless the vendor has a token of its own."""

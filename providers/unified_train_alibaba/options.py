@@ -48,6 +48,10 @@ class AlibabaSettings(Settings):
     }
     required: ClassVar[Sequence[str]] = ("access_key_id", "access_key_secret")
 
+    def account(self) -> str:
+        """The key's id: what belongs to it may change."""
+        return self.access_key_id.get_secret_value()
+
     @model_validator(mode="before")
     @classmethod
     def _of_region(cls, values: Any) -> Any:

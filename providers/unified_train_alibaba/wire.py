@@ -64,6 +64,20 @@ def as_records(value: object) -> tuple[dict[str, Any], ...]:
     return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
 
 
+def as_rows(value: object) -> list[Any]:
+    """A list; nothing else may be taken for an empty one, since it might hold what somebody looks for."""
+    if value and not isinstance(value, list):
+        raise ValueError("must be a list")
+    return value if isinstance(value, list) else []
+
+
+def as_record(value: object) -> dict[str, Any]:
+    """The object that an answer is about; published tables show `[]` where one belongs (Alibaba dossier 6)."""
+    if value and not isinstance(value, dict):
+        raise ValueError("must be an object")
+    return value if isinstance(value, dict) else {}
+
+
 Text = Annotated[str | None, BeforeValidator(as_text)]
 
 
@@ -83,10 +97,11 @@ class Envelope(Answer):
 
     data: Any = None
 
-    @property
-    def record(self) -> dict[str, Any]:
-        """The data, if it is an object; published tables show `[]` where an object belongs (Alibaba dossier 6)."""
-        return self.data if isinstance(self.data, dict) else {}
+
+class About(Answer):
+    """An envelope around one object."""
+
+    record: Annotated[dict[str, Any], BeforeValidator(as_record), Field(alias="data")] = {}
 
 
 class Named(Answer):
@@ -128,18 +143,23 @@ class TrainStatus(Answer):
 
 
 class Listed(Answer):
-    """A list of trainings; whatever is not an object in it is left out."""
+    """A list of trainings; what is no object in it is left out."""
 
-    data: Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_records)] = ()
+    data: Annotated[list[Any], BeforeValidator(as_rows)] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing had to be left out."""
+        return len(as_records(self.data)) == len(self.data)
 
     @classmethod
     def trainings(cls, response: Response) -> Iterator[tuple[TrainingJob, dict[str, Any]]]:
         """Each training with the vendor's own record of it.
 
         Raises:
-            MalformedResponse: The answer is no JSON object.
+            MalformedResponse: The answer is no JSON object, or has something else than a list in it.
         """
-        for record in cls.parse(response).data:
+        for record in as_records(cls.parse(response).data):
             yield TrainingJob.read(record, response), record
 
 

@@ -9,6 +9,7 @@ from unified_train import (
     ApiError,
     Capabilities,
     Effect,
+    Found,
     GenerationCapabilities,
     Image,
     ImageRules,
@@ -42,7 +43,16 @@ from unified_train_novita.wire import GenerationState, Picture, Submitted, Train
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_train import Flow, GeneratedImage, GenerationRequest, JobKind, Moment, Response, TrainingRequest
+    from unified_train import (
+        Flow,
+        GeneratedImage,
+        GenerationRequest,
+        JobKind,
+        Lost,
+        Moment,
+        Response,
+        TrainingRequest,
+    )
     from unified_train_novita.base_models import Checkpoint
 
 _KINDS = ("style", "subject")
@@ -92,6 +102,10 @@ class Novita(Account):
         generation_bodies.FROM_TEXT.operation: Rate(per_minute=20),
         generation_bodies.FROM_IMAGE.operation: Rate(per_minute=10),
     }
+    # How long a request may travel at the vendor, or take to be listed, is documented nowhere (dossier 9): a minute is
+    # what gateways commonly hold a request for, and what lists that are read from a replica commonly lag.
+    acceptance_lag = 60.0
+    listing_lag = 60.0
     status_tables = status.TABLES
     error_tables = errors.TABLES
     Settings = NovitaSettings
@@ -127,6 +141,13 @@ class Novita(Account):
             UnsupportedCapability: An option exists only for pictures from text.
         """
         generation_bodies.check(model, request, options)
+
+    def rehearsed(self, request: Request, before: Sequence[Request]) -> object:
+        """Ids made up for a plan; that of a place for an image comes with a URL, whose host nobody knows before."""
+        if request.operation == "upload.slot":
+            number = 1 + sum(one.operation == "upload.slot" for one in before)
+            return {"assets_id": f"<asset {number}>", "upload_url": f"https://presigned.invalid/{number}"}
+        return {"task_id": "<task>"} if request.effect is Effect.PAY else None
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -189,6 +210,17 @@ class Novita(Account):
 
     def _ask_for_trainings(self, page: Mapping[str, str]) -> Request:
         return self.get("/v3/training", "training.list", query=page)
+
+    def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:
+        """Trainings of the same kind whose names end with the marker; generations are listed nowhere (dossier 9)."""
+        if lost.request.operation != "training.start":
+            return (yield from super().find(lost))
+        kind = lost.request.url.rpartition("/")[2]
+        listed = yield from self.list_jobs("training")
+        # The marker alone tells them from all others; the vendor's time serves to order them.
+        mine = [one for one in listed if (one.name or "").endswith(lost.marker) and one.id.startswith(f"{kind}/")]
+        mine.sort(key=lambda one: one.created_at or lost.since)
+        return [Found(one.id, one.created_at, {"task_id": one.id.removeprefix(f"{kind}/")}) for one in mine]
 
     # -- generation ------------------------------------------------------------------------------------------------
 

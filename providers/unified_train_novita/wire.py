@@ -53,6 +53,16 @@ def _objects(value: object) -> list[Any]:
     return [item for item in items if isinstance(item, dict)]
 
 
+def _rows(value: object) -> list[Any]:
+    """The items of a page; nothing may be taken for an empty one that might hold what somebody looks for."""
+    items = [value] if isinstance(value, dict) else value
+    if items is None:
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("must be a list of objects")
+    return items
+
+
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -67,7 +77,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Object = BeforeValidator(_object)
-Rows = Annotated[list[dict[str, Any]], BeforeValidator(_objects)]
+Rows = Annotated[list[dict[str, Any]], BeforeValidator(_rows)]
 
 
 class UploadSlot(Wire):

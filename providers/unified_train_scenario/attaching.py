@@ -14,7 +14,7 @@ from unified_train_scenario.wire import TrainingImage, TrainingImageAnswer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_train import Flow, TrainingRequest
+    from unified_train import Flow, TrainingRequest, UploadedImage
     from unified_train_scenario.api import Api
     from unified_train_scenario.wire import Model
 
@@ -123,6 +123,23 @@ def data_form(image: Image) -> dict[str, Any]:
     return {"data": Base64(image.body(), data_url=True), "name": image.name}
 
 
+def names_at_vendor(images: Sequence[Image | UploadedImage]) -> list[str]:
+    """A name for each image; one that is attached by its bytes shares its name with no other of the dataset.
+
+    So the model's record tells whether it is there. The second `cat.jpg` is sent as `2-cat.jpg`.
+    """
+    taken = {image.name for image in images if not isinstance(image, Image)}
+    names: list[str] = []
+    for image in images:
+        name, number = image.name, 1
+        while isinstance(image, Image) and name in taken:
+            number += 1
+            name = f"{number}-{image.name}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
 def _complete(model: Model, assets: Sequence[str]) -> bool:
     if model.images is None:
         return (model.images_number or 0) >= len(assets)
@@ -153,8 +170,10 @@ class TrainingSet:
         attaching = Attaching(self.api, self.model_id, self.request.kind)
         captions: dict[str, str | None] = {}
         assets: dict[str, str] = {}
-        for image in self.request.dataset.images:
-            asset = (yield from attaching.data(image)).id if isinstance(image, Image) else image.id
+        pictures = self.request.dataset.images
+        for image, name in zip(pictures, names_at_vendor(pictures), strict=True):
+            named = Image.of(image, name=name) if isinstance(image, Image) else image
+            asset = (yield from attaching.data(named)).id if isinstance(named, Image) else named.id
             captions.setdefault(asset, image.caption)
             assets |= {image.name: asset, asset: asset}
         yield from attaching.many(

@@ -9,6 +9,7 @@ from unified_train import (
     ApiError,
     Base64,
     Effect,
+    GenerationRequest,
     InvalidOptions,
     InvalidRequest,
     UnsupportedCapability,
@@ -20,13 +21,17 @@ from unified_train_scenario.refusals import CUSTOM_ONLY, is_refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unified_train import Flow, GenerationRequest, Image, Request, Response
+    from unified_train import Flow, Image, Request, Response
     from unified_train_scenario.api import Api
     from unified_train_scenario.options import ScenarioGeneration
     from unified_train_scenario.wire import Model
 
 _OWN_SCALE = 0.8
 """Strength of a trained model in its own record, as captured (dossier 3.1)."""
+
+
+class Seeded(GenerationRequest):
+    """A request for which the seed was drawn by us, so that the job can be found by it; nobody asked for one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def generation_body(
         ("height", ("height",), request.height, False),
         ("guidance", ("guidance", "guidanceScale"), request.guidance, False),
         ("steps", ("numInferenceSteps",), request.steps, False),
-        ("seed", ("seed",), request.seed, False),
+        ("seed", ("seed",), _seed(inputs, request), False),
         ("image", ("image",), options.image or pictures.image, True),
         ("strength", ("strength",), strength, True),
         ("references", ("referenceImages",), list(options.reference_images or pictures.references) or None, True),
@@ -85,6 +90,14 @@ def generation_body(
         body[spec.name] = value
     inputs.check_needed(body)
     return body, notes
+
+
+def _seed(inputs: Inputs, request: GenerationRequest) -> int | None:
+    """The seed that was asked for, or one that was drawn if this base takes it."""
+    if request.seed is None or not isinstance(request, Seeded):
+        return request.seed
+    spec = inputs.first("seed")
+    return None if spec is None or spec.problem(request.seed) else request.seed
 
 
 def _check_once(request: GenerationRequest, options: ScenarioGeneration) -> None:

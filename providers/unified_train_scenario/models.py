@@ -12,7 +12,7 @@ from unified_train_scenario import bodies, catalog, pairs, snapshots
 from unified_train_scenario.listing import Listing
 from unified_train_scenario.options import ScenarioTraining
 from unified_train_scenario.refusals import ALREADY_TRAINING, is_refusal
-from unified_train_scenario.wire import AcceptedJob, ModelAnswer
+from unified_train_scenario.wire import AcceptedJob, ModelAnswer, TrainAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,9 @@ class Models(Listing):
             # Nobody else trains this model: an attempt that seemed refused (503) was accepted after all.
             response = yield self.read(f"/models/{model_id}", "training.verify")
             return snapshots.adopted_training(ModelAnswer.parse(response).model, response)
+        told = TrainAnswer.parse(response)
+        if told.job is None and told.model is not None and snapshots.is_started(told.model):
+            return snapshots.adopted_training(told.model, response)  # what is found of a lost answer, see `finding`
         return snapshots.accepted_training(AcceptedJob.parse(response), model_id, model_type, response)
 
     def delete_model(self, model_id: str) -> Flow[None]:

@@ -21,10 +21,21 @@ from unified_train import (
     TrainingCapabilities,
     UploadedImage,
 )
-from unified_train_scenario import bodies, catalog, generating, pairs, refusals, snapshots, status, uploading
+from unified_train_scenario import (
+    bodies,
+    catalog,
+    generating,
+    pairs,
+    refusals,
+    rehearsing,
+    snapshots,
+    status,
+    uploading,
+)
 from unified_train_scenario.api import ORIGINAL
 from unified_train_scenario.attaching import TrainingSet
 from unified_train_scenario.estimates import Estimates
+from unified_train_scenario.finding import Finding
 from unified_train_scenario.options import ScenarioGeneration, ScenarioTraining
 from unified_train_scenario.patching import Patching
 from unified_train_scenario.settings import ScenarioSettings
@@ -53,7 +64,7 @@ _GIVEN = ImageRules(media_types=_MEDIA_TYPES, max_bytes=uploading.LARGEST)
 """For a picture of a generation; which bases take one is checked by type, and then by the base's own record."""
 
 
-class Scenario(TrainingImages, Estimates, Patching):
+class Scenario(TrainingImages, Estimates, Patching, Finding):
     """Scenario, https://api.cloud.scenario.com/v1.
 
     A training's id is `<model id>/<job id>`: the model decides how it stands, the job tells why and for how much.
@@ -68,6 +79,7 @@ class Scenario(TrainingImages, Estimates, Patching):
     TrainingOptions = ScenarioTraining
     GenerationOptions = ScenarioGeneration
     poll_floor: ClassVar[float] = 2.0
+    price_by: ClassVar[str | None] = "a dry run; that of a training makes an empty model, which is free, and deletes it"
     status_tables: ClassVar[Sequence[StatusTable]] = status.TABLES
     error_tables: ClassVar[Sequence[ErrorTable]] = refusals.TABLES
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -121,6 +133,10 @@ class Scenario(TrainingImages, Estimates, Patching):
         """Raise for inputs that the base of this model does not take, if its type is known here."""
         if model.base_model:
             generating.check_generation(request, options, model.base_model)
+
+    def rehearsed(self, request: Request, before: Sequence[Request]) -> object:
+        """See `rehearsing`."""
+        return rehearsing.answer(request, before)
 
     # -- training ------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+import json
+from base64 import b64encode, urlsafe_b64decode
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import SecretStr  # noqa: TC002 - pydantic reads it at run time
@@ -16,6 +17,17 @@ _MISSING = (
     "no credentials: set the environment variables SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, or"
     " SCENARIO_SDK_JWT"
 )
+
+
+def _subject(token: str) -> str:
+    """Who a token was made for, its claim `sub` (RFC 7519); of a token that has none, all of it."""
+    claims = token.split(".")[1:2]
+    try:
+        told = json.loads(urlsafe_b64decode(claims[0] + "==")) if claims else None
+    except ValueError:
+        told = None
+    subject = told.get("sub") if isinstance(told, dict) else None
+    return subject if isinstance(subject, str) else token
 
 
 class ScenarioSettings(Settings):
@@ -54,6 +66,12 @@ class ScenarioSettings(Settings):
         settings = super().from_env(environ, **explicit)
         _ = settings.authorization
         return settings
+
+    def account(self) -> str:
+        """The key, whose secret may be renewed; of a token, which lasts a minute, the project or whose token it is."""
+        if self.api_key and self.api_secret:
+            return self.api_key.get_secret_value()
+        return self.project_id or _subject(self.jwt.get_secret_value() if self.jwt else "")
 
     @property
     def authorization(self) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from unified_train import Cost, Failure, GeneratedImage, Snapshot, Status
+from unified_train import Cost, Failure, GeneratedImage, Snapshot, Status, TrainedModel
 from unified_train_scenario.catalog import LORA_SUFFIX
 from unified_train_scenario.status import ASSET, JOB, MODEL, STAGE
 
@@ -131,9 +131,16 @@ def is_training(model: Model) -> bool:
     return model.type.endswith(LORA_SUFFIX) and model.status != "new"
 
 
+def is_started(model: Model) -> bool:
+    """Whether a training of a model was accepted, as far as its record shows it yet."""
+    return bool(model.job) or model.status not in ("", "new")
+
+
 def listed_training(model: Model, response: Response) -> Snapshot:
     """A training as a list of models shows it, without its job."""
     status, phase = _training_status(model, None, response)
+    usable = status is Status.SUCCEEDED
+    trained = TrainedModel(provider="scenario", id=model.id, name=model.name, base_model=model.type) if usable else None
     return Snapshot(
         id=f"{model.id}/{model.job or ''}",
         status=status,
@@ -141,6 +148,7 @@ def listed_training(model: Model, response: Response) -> Snapshot:
         phase=phase,
         progress=_progress(model, None),
         eta=_eta(model),
+        model=trained,
         created_at=model.created,
         name=model.name,
         base_model=model.type,
@@ -148,9 +156,11 @@ def listed_training(model: Model, response: Response) -> Snapshot:
 
 
 def adopted_training(model: Model, response: Response) -> Snapshot:
-    """A training whose own answer was lost."""
+    """A training whose own answer was lost; one that has ended by now still runs until a poll tells how it ended."""
     note = "the answer to the submission was lost, but Scenario had accepted it; it was not repeated"
-    return listed_training(model, response).model_copy(update={"notes": (note,)})
+    snapshot = listed_training(model, response)
+    status = Status.RUNNING if snapshot.status.finished else snapshot.status
+    return snapshot.model_copy(update={"status": status, "model": None, "notes": (note,)})
 
 
 # -- generations -------------------------------------------------------------------------------------------------------

@@ -141,11 +141,12 @@ class Billing(Wire):
 
 
 class Metadata(Wire):
-    """`job.metadata`."""
+    """`job.metadata`; its `input` is an echo of the request (Scenario dossier 5)."""
 
     asset_ids: tuple[str, ...] | None = Field(default=None, alias="assetIds")
     error: str | None = None
     hint: str | None = None
+    input: Any = None
 
 
 class JobRecord(Wire):
@@ -179,6 +180,13 @@ class AcceptedJob(JobAnswer):
     cost: float | None = Field(default=None, alias="creativeUnitsCost")
     discount: float | None = Field(default=None, alias="creativeUnitsDiscount")
     ip: IpDetection | None = Field(default=None, alias="ipDetection")
+    model: Model | None = None
+
+
+class TrainAnswer(Wire):
+    """The answer to starting a training, as far as it tells which of the two it shows."""
+
+    job: Any = None
     model: Model | None = None
 
 

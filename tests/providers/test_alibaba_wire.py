@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from unified_train import MalformedResponse, Request, Response
 from unified_train_alibaba.wire import (
-    Envelope,
+    About,
     InferenceJob,
     Listed,
     TrainingJob,
@@ -100,10 +100,21 @@ def test_results_that_are_no_names_are_left_out() -> None:
     assert as_names(["0000.png", None, "", 7]) == ("0000.png", "7")
 
 
-@pytest.mark.parametrize("data", [None, [], "text"])
+@pytest.mark.parametrize("data", [None, [], {}])
+def test_no_data(data: object) -> None:
+    """An envelope whose data is null or an empty list holds an empty record."""
+    assert About.parse(_answer(json.dumps({"success": True, "data": data}))).record == {}
+
+
+@pytest.mark.parametrize("data", ["text", 7, [{}]])
 def test_data_that_is_no_object(data: object) -> None:
-    """An envelope whose data is null, a list or text holds an empty record."""
-    assert Envelope.parse(_answer(json.dumps({"success": True, "data": data}))).record == {}
+    """An envelope around anything else than an object is malformed, and so is a list that is none."""
+    answer = _answer(json.dumps({"success": True, "data": data}))
+    with pytest.raises(MalformedResponse):
+        About.parse(answer)
+    if not isinstance(data, list):
+        with pytest.raises(MalformedResponse):
+            list(Listed.trainings(answer))
 
 
 def test_recorded_training() -> None:
@@ -125,6 +136,7 @@ def test_a_list_with_rubbish() -> None:
     """What is no object in a list of trainings is left out, and the others are still found."""
     body = json.dumps({"data": [None, 3, {"id": 70}, "x", {"id": "71", "jobStatus": None}]})
     assert [job.id for job, _ in Listed.trainings(_answer(body))] == ["70", "71"]
+    assert not Listed.parse(_answer(body)).whole
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "[]", "null", '"text"'])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -23,6 +24,7 @@ from unified_train.errors import (
     RateLimited,
     UnsupportedCapability,
 )
+from unified_train.finding import Lost
 from unified_train.http import Effect, Moment, Request, Response, origin
 from unified_train.jobs import SEPARATOR
 from unified_train.models import Job, TrainingRequest
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from unified_train.hosting import ImageHost
     from unified_train.provider import AnyProvider
 
+NAME = "contract"
+"""Of every training that the contract makes."""
 _MOMENT = Moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "0123456789abcdef0123456789abcdef")
 _SECRET_NAME = re.compile(r"key|secret|token|password|jwt", re.IGNORECASE)
 _OPERATION = re.compile(r"[a-z]+\.[a-z_.]+")
@@ -98,7 +102,7 @@ class ProviderContract:
         def made(colour: str) -> Journey:
             scenes: list[Scene] = []
             options = {**QUICK, "image_host": image_host}
-            request = TrainingRequest(name="contract", dataset=dataset, kind=self._kind(provider))
+            request = TrainingRequest(name=NAME, dataset=dataset, kind=self._kind(provider))
             with Calling(colour, observed(provider, scenes), options) as call:
                 done = travelled(call, request, self.prompt, fast_forward, self.patience)
             return Journey(provider, dataset, scenes, *done)
@@ -264,6 +268,15 @@ class ProviderContract:
             if scene.exchanges:
                 check(len(paid) == 1, f"{scene.verb} pays {len(paid)} times in {len(scene.exchanges)} requests")
 
+    def test_a_start_can_be_replayed(self, journey: Journey) -> None:
+        """Run again with the same answers, a start asks the same: after a crash it is replayed from the journal."""
+        for scene in journey.of("start", "generate"):
+            asked: list[Request] = []
+            heard = in_order([exchange.heard for exchange in scene.exchanges])
+            played(journey.provider, scene.again(journey.provider), heard, asked)
+            before = [_said(exchange.request) for exchange in scene.exchanges]
+            check([_said(request) for request in asked] == before, f"{scene.verb} asks {asked} the second time")
+
     def test_credentials_stay_at_home(self, journey: Journey) -> None:
         """Signed requests go to the origin of the base URL; other requests, and all URLs, hold no secret."""
         provider = journey.provider
@@ -358,6 +371,21 @@ class ProviderContract:
         check(made.reference in listed, f"{made.reference} is not in the list of {kind}s")
 
     @pytest.mark.parametrize("kind", ["training", "generation"])
+    def test_a_lost_start_is_found_or_nobody_knows(
+        self, journey_of: Callable[[str], Journey], image_host: ImageHost | str | None, provider: AnyProvider, kind: Any
+    ) -> None:
+        """Asked what an accepted request has made, a provider finds the job, or says that its vendor can't be asked."""
+        journey = journey_of("sync")
+        verb, made = ("start", journey.training) if kind == "training" else ("generate", journey.generation)
+        requests = [exchange.request for scene in journey.of(verb) for exchange in scene.exchanges]
+        for paid in (request for request in requests if request.effect is Effect.PAY):
+            lost = Lost(paid, kind, NAME, datetime.now(UTC) - timedelta(hours=1))
+            with Calling("sync", provider, {**QUICK, "image_host": image_host}) as call:
+                found = call("run", provider.find(lost))
+            check(found is None or made.id in {item.id for item in found}, f"{made.reference} is not found")
+            check(found is None or json.dumps([item.answer for item in found]), "an answer is no JSON")
+
+    @pytest.mark.parametrize("kind", ["training", "generation"])
     def test_what_can_not_be_canceled_says_so(self, journey: Journey, kind: str) -> None:
         """A vendor that can't cancel a job says so and asks nothing; for one that can there is a flow."""
         job = journey.training if kind == "training" else journey.generation
@@ -368,6 +396,11 @@ class ProviderContract:
             flow.close()
         else:
             _check_not_offered(provider, "cancel", job)
+
+
+def _said(request: Request) -> tuple[str, str, str | None]:
+    """What a request says, but for what is added when it is signed."""
+    return request.method, request.url_with_query, request.body.sha256() if request.body else None
 
 
 def _secrets(provider: AnyProvider) -> list[str]:

@@ -26,6 +26,7 @@ QUICK = {
     "polling": Polling(first=0.01, share=0.05, longest=0.2),
     "pace": False,
     "retry": Retry(attempts=3, first=0.01, longest=0.1),
+    "journal": None,
 }
 
 

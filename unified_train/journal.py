@@ -1,0 +1,523 @@
+"""The journal: what was meant to be submitted, what may have been sent, and what came of it; one SQLite file.
+
+An intent is one call of a user's that may cost money. It belongs to one owner at a time, by a lease that only its owner
+can renew and nobody can revive once it has run out. Each record is sealed with a digest: one that was changed by
+anything but this module is refused, since acting on it could pay twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from uuid import uuid4
+
+from pydantic import AwareDatetime, JsonValue, ValidationError
+
+from unified_train import redact
+from unified_train.errors import InvalidOptions, JournalError
+from unified_train.http import Effect
+from unified_train.models import Job, JobKind
+from unified_train.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from os import PathLike
+
+R = TypeVar("R", bound=Record)
+
+LEASE = 120.0
+"""Seconds for which an intent belongs to its owner without a word from it."""
+VARIABLE = "UNIFIED_TRAIN_HOME"
+"""Environment variable that names the folder of the journal."""
+VERSION = 1
+"""Of the file's layout."""
+
+State: TypeAlias = Literal["open", "accepted", "refused", "uncertain"]
+"""`open`: being worked on, or left by a process that died. `accepted`: there is a job. `refused`: it ended with an
+error before anything was accepted; the same key tries again. `uncertain`: it may have been, and nobody can tell."""
+
+_AT_WORK: set[str] = set()
+_APPLICATION = 0x75744A31
+_BUSY = 10.0
+_LAYOUT = """
+CREATE TABLE intents (
+    key TEXT PRIMARY KEY, pending INTEGER NOT NULL, record TEXT NOT NULL, seal TEXT NOT NULL,
+    owner TEXT, lease REAL NOT NULL
+);
+CREATE TABLE jobs (
+    reference TEXT PRIMARY KEY, created_at TEXT NOT NULL, record TEXT NOT NULL, seal TEXT NOT NULL
+);
+CREATE TABLE claims (
+    reference TEXT PRIMARY KEY, key TEXT NOT NULL, part INTEGER NOT NULL
+);
+"""
+
+_PENDING = """
+SELECT key, record, seal, CASE WHEN lease >= ? THEN owner END FROM intents WHERE pending ORDER BY rowid
+"""
+
+
+class Step(Record):
+    """One request of an intent that changes something at the vendor.
+
+    Attributes:
+        part: Which of the intent's flows it belongs to: a generation that is split has several.
+        position: Its place in that flow, among the requests that create or bill, or among those that don't.
+        operation: Such as `training.start`.
+        effect: What it does at the vendor.
+        target: Method and path.
+        state: `sent`: may have been accepted, the answer is not known. `answered`: accepted. `void`: surely not.
+            `refused`: the same, of a step that is not sent again, since it does not bill.
+        sent_at: When the last attempt was about to leave.
+        attempts: How often it may have left.
+        status: HTTP status of the answer.
+        content: Body of the answer, without secrets.
+        adopted: Whether the answer was lost, and made up from what the vendor's list shows.
+    """
+
+    part: int
+    position: int
+    operation: str
+    effect: Effect
+    target: str
+    state: Literal["sent", "answered", "void", "refused"]
+    sent_at: AwareDatetime
+    attempts: int = 1
+    status: int | None = None
+    content: str | None = None
+    adopted: bool = False
+
+    @property
+    def place(self) -> tuple[int, int, bool]:
+        """What tells it from the other steps of its intent."""
+        return self.part, self.position, self.effect.idempotent
+
+
+class Intent(Record):
+    """One call that may cost money, from before its first request until its job is known.
+
+    Attributes:
+        key: The caller's, or drawn.
+        provider: Slug of the vendor.
+        account: Hash of what tells the account from others.
+        kind: `training` or `generation`.
+        name: The training's, as the user gave it.
+        marker: Text by which the vendor's lists can be searched for it.
+        digest: Of the request: the same key with another request is a mistake.
+        created_at: Aware, UTC.
+        state: See `State`.
+        request: What was asked for, as far as it may be kept: without secrets and without bytes.
+        uploads: Images that are at the vendor already, by their position.
+        steps: Requests that change something, in the order of their first attempts; uploads are not among them.
+        job: Reference of the job.
+        error: What it ended with, if it did.
+    """
+
+    key: str
+    provider: str
+    account: str
+    kind: JobKind
+    name: str | None = None
+    marker: str
+    digest: str
+    created_at: AwareDatetime
+    state: State = "open"
+    request: dict[str, JsonValue] = {}
+    uploads: dict[int, dict[str, JsonValue]] = {}
+    steps: tuple[Step, ...] = ()
+    job: str | None = None
+    error: str | None = None
+
+    def creating(self, part: int) -> list[Step]:
+        """The steps of a flow that create or bill."""
+        return [step for step in self.steps if step.part == part and not step.effect.idempotent]
+
+    def harmless(self, part: int) -> list[Step]:
+        """The other steps of a flow, in their order."""
+        return [step for step in self.steps if step.part == part and step.effect.idempotent]
+
+    def with_step(self, step: Step) -> Intent:
+        """The intent with this step in the place of an earlier state of it, or at the end."""
+        places = [known.place for known in self.steps]
+        steps = list(self.steps)
+        if step.place in places:
+            steps[places.index(step.place)] = step
+        else:
+            steps.append(step)
+        return self.model_copy(update={"steps": tuple(steps)})
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether some request may have been accepted without our knowing."""
+        return any(step.state == "sent" for step in self.steps)
+
+
+class LeaseLost(Exception):
+    """The intent is no longer ours: the lease ran out, and somebody else may be at work on it."""
+
+
+class Journal:
+    """A journal file, for any number of threads, tasks and processes on one machine.
+
+    All methods block for the length of a disk write.
+
+    Args:
+        path: Of the file, on a local disk; made on first use, with its folder. `:memory:` keeps it in this process.
+        lease: Seconds for which an intent belongs to its owner without a word from it; 60 or more outside of tests.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, lease: float = LEASE) -> None:
+        self.path = Path(path)
+        self.lease = lease
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+
+    @classmethod
+    def usual(cls, environ: Mapping[str, str] = os.environ) -> Journal:
+        """The one in the folder that `UNIFIED_TRAIN_HOME` names, or else in the user's data folder."""
+        home = environ.get(VARIABLE, "").strip()
+        if not home:
+            from platformdirs import user_data_dir
+
+            home = user_data_dir("unified-train", appauthor=False)
+        return cls(Path(home) / "journal.sqlite")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    # -- intents -------------------------------------------------------------------------------------------------------
+
+    def begin(self, intent: Intent, owner: str) -> tuple[Intent, bool]:
+        """Write a new intent, or take over the one that has its key; returns it, and whether it is the owner's now.
+
+        It is not if it has been accepted, or if another owner is at work on it.
+
+        Raises:
+            InvalidOptions: The key was used for another request, or with another account.
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            known = self._read(cursor, intent.key)
+            if known is None:
+                row = (intent.key, True, *_sealed(intent.key, intent), owner, time.time() + self.lease)
+                cursor.execute("INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?)", row)
+                return intent, True
+            _check_same(known, intent)
+            return self._taken(cursor, known, owner)
+
+    def take(self, key: str, owner: str) -> tuple[Intent, bool]:
+        """Take over an intent by its key, as `begin` does.
+
+        Raises:
+            InvalidOptions: There is none.
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            known = self._read(cursor, key)
+            if known is None:
+                raise InvalidOptions(f"the journal {self.path} has no call with the key {key!r}")
+            return self._taken(cursor, known, owner)
+
+    def _taken(self, cursor: sqlite3.Cursor, known: Intent, owner: str) -> tuple[Intent, bool]:
+        now = time.time()
+        query = "SELECT CASE WHEN lease >= ? THEN owner END FROM intents WHERE key = ?"
+        (before,) = cursor.execute(query, (now, known.key)).fetchone()
+        if known.state == "accepted" or not _is_gone(before):
+            return known, False
+        query = "UPDATE intents SET owner = ?, lease = ? WHERE key = ?"
+        cursor.execute(query, (owner, now + self.lease, known.key))
+        if known.state == "open":
+            return known, True
+        reopened = known.model_copy(update={"state": "open", "error": None})
+        self._store(cursor, reopened)
+        return reopened, True
+
+    def renew(self, key: str, owner: str) -> float:
+        """Prolong the lease, and return the time at which it ends (seconds since the epoch).
+
+        Raises:
+            LeaseLost: It had run out.
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            return self._renewed(cursor, key, owner)
+
+    def _renewed(self, cursor: sqlite3.Cursor, key: str, owner: str) -> float:
+        now = time.time()
+        query = "UPDATE intents SET lease = ? WHERE key = ? AND owner = ? AND lease >= ?"
+        if cursor.execute(query, (now + self.lease, key, owner, now)).rowcount != 1:
+            raise LeaseLost(key)
+        return now + self.lease
+
+    def change(self, key: str, owner: str, edit: Callable[[Intent], Intent]) -> tuple[Intent, float]:
+        """Change an intent and prolong its lease; returns it, and the time at which the lease ends.
+
+        Raises:
+            LeaseLost: It had run out; nothing was changed.
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            until = self._renewed(cursor, key, owner)
+            changed = edit(self._owned(cursor, key))
+            self._store(cursor, changed)
+            return changed, until
+
+    def settle(self, key: str, owner: str, state: State, *, job: Job | None = None, error: str | None = None) -> None:
+        """End the work on an intent and give it back; a job is written in the same breath.
+
+        Raises:
+            LeaseLost: The lease had run out; nothing was changed.
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            self._renewed(cursor, key, owner)
+            reference = job.reference if job else None
+            ended = {"state": state, "job": reference, "error": error}
+            self._store(cursor, self._owned(cursor, key).model_copy(update=ended))
+            cursor.execute("UPDATE intents SET owner = NULL, lease = 0 WHERE key = ?", (key,))
+            if job:
+                self._put(cursor, job)
+
+    def release(self, key: str, owner: str) -> None:
+        """Give an intent back as it is, for anybody to go on with."""
+        with self._writing() as cursor:
+            cursor.execute("UPDATE intents SET owner = NULL, lease = 0 WHERE key = ? AND owner = ?", (key, owner))
+
+    def claim(self, reference: str, key: str, part: int) -> bool:
+        """Note that a job at a vendor is this call's; False if it is another's."""
+        with self._writing() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (reference, key, part))
+            found = cursor.execute("SELECT key, part FROM claims WHERE reference = ?", (reference,)).fetchone()
+            return bool(found == (key, part))
+
+    def intent(self, key: str) -> Intent | None:
+        """The intent of a key."""
+        with self._reading() as cursor:
+            return self._read(cursor, key)
+
+    def pending(self) -> list[tuple[Intent, str | None]]:
+        """Intents that are open or in doubt, oldest first, each with its owner if one is at work on it."""
+        with self._reading() as cursor:
+            rows = cursor.execute(_PENDING, (time.time(),)).fetchall()
+            return [(self._opened(Intent, key, row), None if _is_gone(owner) else owner) for key, *row, owner in rows]
+
+    def _owned(self, cursor: sqlite3.Cursor, key: str) -> Intent:
+        found = self._read(cursor, key)
+        if found is None:
+            raise LeaseLost(key)
+        return found
+
+    def _read(self, cursor: sqlite3.Cursor, key: str) -> Intent | None:
+        row = cursor.execute("SELECT record, seal FROM intents WHERE key = ?", (key,)).fetchone()
+        return None if row is None else self._opened(Intent, key, row)
+
+    def _store(self, cursor: sqlite3.Cursor, intent: Intent) -> None:
+        pending = intent.state in ("open", "uncertain")
+        query = "UPDATE intents SET pending = ?, record = ?, seal = ? WHERE key = ?"
+        cursor.execute(query, (pending, *_sealed(intent.key, intent), intent.key))
+
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    def update(self, job: Job) -> None:
+        """Keep the new state of a job, if the journal knows it."""
+        with self._writing() as cursor:
+            if cursor.execute("SELECT 1 FROM jobs WHERE reference = ?", (job.reference,)).fetchone():
+                self._put(cursor, job)
+
+    def job(self, reference: str) -> Job | None:
+        """A job as last seen."""
+        with self._reading() as cursor:
+            row = cursor.execute("SELECT record, seal FROM jobs WHERE reference = ?", (reference,)).fetchone()
+            return None if row is None else self._opened(Job, reference, row)
+
+    def jobs(self) -> list[Job]:
+        """All jobs that were started through this journal, as last seen, newest first."""
+        with self._reading() as cursor:
+            query = "SELECT reference, record, seal FROM jobs ORDER BY created_at DESC, rowid DESC"
+            return [self._opened(Job, reference, row) for reference, *row in cursor.execute(query).fetchall()]
+
+    def _put(self, cursor: sqlite3.Cursor, job: Job) -> None:
+        created = job.created_at.isoformat() if job.created_at else ""
+        kept = Job.model_validate(redact.payload(job.model_dump(mode="json")))  # labels are the user's own
+        row = (job.reference, created, *_sealed(job.reference, kept))
+        cursor.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", row)
+
+    # -- the file ------------------------------------------------------------------------------------------------------
+
+    def _opened(self, kind: type[R], key: str, row: Any) -> R:
+        record, seal = row
+        try:
+            if _seal(key, record) == seal:
+                return kind.model_validate_json(record)
+        except (ValidationError, ValueError, TypeError):
+            pass
+        raise JournalError(
+            f"{self.path}: the record of {key} was changed or damaged; nothing is submitted on its word. Put back a"
+            " copy of the file, or move it away to begin a new journal"
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        with self._using("BEGIN IMMEDIATE") as cursor:
+            yield cursor
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        with self._using("BEGIN") as cursor:
+            yield cursor
+
+    @contextmanager
+    def _using(self, begin: str) -> Iterator[sqlite3.Cursor]:
+        with self._lock:
+            try:
+                connection = self._connected()
+                cursor = connection.execute(begin)
+                try:
+                    yield cursor
+                except BaseException:
+                    connection.rollback()
+                    raise
+                connection.commit()
+            except (sqlite3.Error, OSError, UnicodeError) as error:
+                raise self._unusable(error) from None
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection of this process: one made before a fork must not be used after it."""
+        if self._connection is None or self._process != os.getpid():
+            self._connection, self._process = self._connect(), os.getpid()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        if str(self.path) != ":memory:":
+            _make_private(self.path)
+        connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN")  # else another process could lay the file out between these three
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.rollback()
+        is_ours = application == _APPLICATION and version <= VERSION and tables
+        if not is_ours and (application, version, tables) != (0, 0, 0):
+            raise JournalError(
+                f"{self.path}: is no journal of this version of unified_train; name another file, or upgrade"
+            )
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",) or self._cut_off(connection):
+            raise sqlite3.DatabaseError("its structure is broken")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if not tables:
+            self._lay_out(connection)
+
+    def _cut_off(self, connection: sqlite3.Connection) -> bool:
+        """Whether the end of the file is missing, and no log is there to mend it: SQLite would take zeros for it."""
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not self.path.exists() or (log.exists() and log.stat().st_size):
+            return False
+        return bool(self.path.stat().st_size % page_size)
+
+    def _lay_out(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have been quicker.
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in filter(str.strip, _LAYOUT.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.commit()
+
+    def _unusable(self, error: Exception) -> JournalError:
+        told = str(error) or type(error).__name__
+        if "locked" in told or "busy" in told:
+            remedy = f"another program has held it for {_BUSY:g} seconds; end that, or name another file"
+        elif "full" in told:
+            remedy = "make room on the disk"
+        elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            remedy = "it was left as it is; put back a copy, or move it away to begin a new journal"
+        else:
+            remedy = f"make it readable and writable, or set {VARIABLE} to a folder that is"
+        return JournalError(f"{self.path}: the journal can't be used ({told}); nothing was submitted: {remedy}")
+
+
+def new_owner() -> str:
+    """A name for one attempt of this process to carry out an intent."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+@contextmanager
+def at_work(owner: str) -> Iterator[None]:
+    """Keep others from taking over before the lease has run out."""
+    _AT_WORK.add(owner)
+    try:
+        yield
+    finally:
+        _AT_WORK.discard(owner)
+
+
+def _is_gone(owner: object) -> bool:
+    """Whether there is no owner, or one that has surely ended, so that nobody need wait for its lease.
+
+    A mistake here costs nothing but work done twice: an owner that was taken over finds that out before it pays.
+    """
+    if not isinstance(owner, str):
+        return True
+    host, _, rest = owner.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname() or not rest.isdecimal() or os.name != "posix":
+        return False
+    if int(rest) == os.getpid():
+        return owner not in _AT_WORK
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is somebody else's process, or none that this system could have
+        return False
+    return False
+
+
+def _make_private(path: Path) -> None:
+    """Make the file and its folder, for the user's own eyes: prompts and captions are nobody else's business."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _check_same(known: Intent, asked: Intent) -> None:
+    if (known.provider, known.kind, known.digest) != (asked.provider, asked.kind, asked.digest):
+        raise InvalidOptions(
+            f"the key {asked.key!r} was used for another request (a {known.kind} at {known.provider},"
+            f" {known.created_at:%Y-%m-%d %H:%M} UTC); a key stands for one request for ever, so draw a new one"
+        )
+    if known.account != asked.account:
+        raise InvalidOptions(
+            f"the key {asked.key!r} was used with another account of {known.provider}; use that account's credentials,"
+            " or another key"
+        )
+
+
+def _sealed(key: str, record: Record) -> tuple[str, str]:
+    text = record.model_dump_json()
+    return text, _seal(key, text)
+
+
+def _seal(key: str, text: str) -> str:
+    return sha256(f"{key}\n{text}".encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""Following jobs: looking, waiting, canceling, listing; and what the journal keeps of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from unified_train import jobs
+from unified_train.errors import JournalError, UnifiedTrainError, UnsupportedCapability
+from unified_train.events import JobChanged
+from unified_train.flow import Workflow, blocking, emit, gather, sleep
+from unified_train.keys import MARKER, marker_of
+from unified_train.models import Job
+from unified_train.status import Status
+from unified_train.watching import Watched
+from unified_train.workflows.vendors import Vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from unified_train.models import JobKind, Snapshot
+    from unified_train.policy import Conversation
+    from unified_train.watching import Until
+    from unified_train.workflows.vendors import JobLike
+
+_FRESH = timedelta(seconds=60)
+"""Age of a listing in which a double of an hour ago will be seen, if there is one."""
+_log = logging.getLogger("unified_train")
+
+
+class Following(Vendors):
+    """Jobs on their way."""
+
+    def poll(self, job: JobLike) -> Workflow[Job]:
+        """Look at a job once."""
+        return (yield from self._seen((yield from self._remembered(job))))
+
+    def watch(
+        self,
+        waited_for: Sequence[JobLike],
+        *,
+        timeout: float | None,
+        until: Until = "all",
+        progress: Callable[[Job], object] | None = None,
+    ) -> Workflow[list[Job]]:
+        """Look at jobs until all have finished, or one; emits each changed job, and returns them in their order."""
+        known = yield from gather([self._remembered(job) for job in waited_for], limit=1)
+        watched = Watched(known, self.polling, timeout)
+        while not watched.over(until):
+            due = watched.due()
+            if due:
+                looks = [self._tried(self._seen(watched.jobs[index])) for index in due]
+                for index, seen in zip(due, (yield from gather(looks, limit=self.parallel)), strict=True):
+                    if watched.take(index, seen, self._floor(watched.jobs[index])):
+                        if progress is not None:
+                            progress(watched.jobs[index])
+                        yield from emit(watched.jobs[index])
+            else:
+                watched.check_deadline()
+                yield from sleep(watched.pause())
+        return watched.jobs
+
+    def _floor(self, job: Job) -> float:
+        return self._talk(job.provider).provider.poll_floor if self.pace else 0.0
+
+    def cancel(self, job: JobLike) -> Workflow[Job]:
+        """Ask the vendor to stop a job."""
+        known = yield from self._remembered(job)
+        if known.finished:
+            return known
+        talk = self._talk(known.provider)
+        abilities = talk.provider.capabilities
+        if not (abilities.training if known.kind == "training" else abilities.generation).cancel:
+            raise UnsupportedCapability(f"{talk.provider.title} can't cancel a {known.kind}; it runs to its end")
+        pieces = jobs.parts(known)
+        seen = yield from gather([self._cancel(talk, part) for part in pieces], limit=self.parallel)
+        return (yield from self._keep(known, jobs.joined(seen, known)))
+
+    def _cancel(self, talk: Conversation, job: Job) -> Workflow[Job]:
+        return job if job.finished else self._noted(job, (yield from talk.run(talk.provider.cancel(job))))
+
+    def list_jobs(self, kind: JobKind, *, provider: str | None) -> Workflow[list[Job]]:
+        """The account's jobs, as the vendor lists them."""
+        talk = self._talk(provider)
+        abilities = talk.provider.capabilities
+        if not (abilities.training if kind == "training" else abilities.generation).list:
+            raise UnsupportedCapability(f"{talk.provider.title} can't list {kind}s")
+        snapshots = yield from talk.run(talk.provider.list_jobs(kind))
+        return [jobs.begun(talk.provider.slug, kind, snapshot, self.clock()) for snapshot in snapshots]
+
+    def _seen(self, job: Job) -> Workflow[Job]:
+        """The job after one more look, which the journal keeps."""
+        after = yield from self._look(job)
+        if after.finished and not job.finished and after.kind == "training":
+            after = yield from self._without_doubles(after)
+        return (yield from self._keep(job, after))
+
+    def _look(self, job: Job) -> Workflow[Job]:
+        if job.finished:
+            return job
+        pieces = jobs.parts(job)
+        if len(pieces) == 1 and pieces[0] is job:
+            talk = self._talk(job.provider)
+            return self._noted(job, (yield from talk.run(talk.provider.poll(job))))
+        seen = yield from gather([self._look(part) for part in pieces], limit=self.parallel)
+        return jobs.joined(seen, job)
+
+    def _noted(self, job: Job, snapshot: Snapshot) -> Job:
+        after = jobs.advanced(job, snapshot, self.clock())
+        word = (job.provider, after.raw_status)
+        if after.status is Status.UNKNOWN and after.raw_status is not None and word not in self._unknown_words:
+            self._unknown_words.add(word)
+            _log.warning("%s says %r of %s; this word is unknown here, waiting goes on", *word, job.reference)
+        if jobs.changed(job, after):
+            self._talk(job.provider).tell(JobChanged(after))
+        return after
+
+    def _remembered(self, job: JobLike) -> Workflow[Job]:
+        """The job with all that the journal knows of it, if only its reference is given."""
+        known = self._known(job)
+        if self.journal is None or not isinstance(job, str):
+            return known
+        return (yield from blocking(partial(self.journal.job, known.reference))) or known
+
+    def _keep(self, before: Job, after: Job) -> Workflow[Job]:
+        """Write a changed job to the journal; a journal that fails must not end a wait."""
+        if self.journal is not None and jobs.changed(before, after):
+            try:
+                yield from blocking(partial(self.journal.update, after))
+            except JournalError as error:
+                _log.error("%s: %s", after.reference, error)
+        return after
+
+    # -- doubles -------------------------------------------------------------------------------------------------------
+
+    def _without_doubles(self, job: Job) -> Workflow[Job]:
+        """One more listing when a training has ended: whatever else bears its marker was paid for by mistake."""
+        talk = self._talk(job.provider)
+        abilities = talk.provider.capabilities.training
+        if self.journal is None or job.key is None or not abilities.list:
+            return job
+        listed = yield from self._listed(talk, job)
+        if isinstance(listed, UnifiedTrainError):
+            _log.warning("%s: could not look for doubles: %s", job.reference, listed)
+            return job
+        notes = []
+        for snapshot in listed:
+            if not _bears(snapshot, marker_of(job.key)) or talk.provider.same_job(snapshot.id, job.id):
+                continue
+            double = jobs.begun(job.provider, "training", snapshot, self.clock())
+            ended = yield from self._ended_double(talk, double, cancel=abilities.cancel)
+            notes.append(f"the same call was accepted more than once: {double.reference} {ended}")
+            _log.warning("%s: %s", job.reference, notes[-1])
+        return job.model_copy(update={"notes": (*job.notes, *notes)}) if notes else job
+
+    def _listed(self, talk: Conversation, job: Job) -> Workflow[Sequence[Snapshot] | UnifiedTrainError]:
+        """The vendor's trainings, as of now or of a moment ago: many jobs that end together need but one listing."""
+        now, started = self.clock(), job.history[0].at if job.history else self.clock()
+        at, listed = self._listings.get(job.provider, (started, ()))
+        if at > started and now - at < _FRESH:
+            return listed
+        tried = yield from self._tried(talk.run(talk.provider.list_jobs("training")))
+        if not isinstance(tried, UnifiedTrainError):
+            self._listings[job.provider] = now, [one for one in tried if _bears(one, "")]
+        return tried
+
+    def _ended_double(self, talk: Conversation, double: Job, *, cancel: bool) -> Workflow[str]:
+        """What became of a double."""
+        if double.finished:
+            return f"({double.status})"
+        if not cancel:
+            return f"goes on, since {talk.provider.title} can't cancel it; ask its support for the money"
+        tried = yield from self._tried(self._cancel(talk, double))
+        return "was canceled" if isinstance(tried, Job) else f"could not be canceled ({tried})"
+
+
+def _bears(snapshot: Snapshot, marker: str) -> bool:
+    """Whether its name ends with the marker, or with any if that is blank."""
+    return snapshot.name is not None and snapshot.name.endswith(marker) and MARKER.search(snapshot.name) is not None
