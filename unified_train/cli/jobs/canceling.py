@@ -1,0 +1,58 @@
+"""Asking vendors to stop jobs, each for itself: one that can't be stopped keeps no other going."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from unified_train.cli.app import FAILED, OK, PARTLY, exit_code
+from unified_train.cli.jobs import texts
+from unified_train.cli.jobs.sources import client_of, vendor
+from unified_train.errors import UnifiedTrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unified_train.client import Client
+    from unified_train.journal import Journal
+    from unified_train.models import Job
+
+
+def cancel_all(journal: Journal, jobs: Sequence[Job]) -> None:
+    """Ask for each job, and print a line about it.
+
+    Raises:
+        ConfigurationError: A vendor has no credentials; nothing was asked of any.
+        SystemExit: Some could not be asked for.
+    """
+    running = [job for job in jobs if not job.finished]
+    vendors = [vendor(slug) for slug in dict.fromkeys(job.provider for job in running)]
+    for job in jobs:
+        if job.finished:
+            click.echo(f"{texts.plain(job.reference)}: has ended already ({job.status})")
+    if not running:
+        return
+    with client_of(vendors, journal) as client:
+        codes = [_cancel(client, job) for job in running]
+    if any(codes):
+        raise SystemExit(_together(codes, len(jobs)))
+
+
+def _cancel(client: Client, job: Job) -> int:
+    """The exit code that it would have alone."""
+    try:
+        after = client.cancel(job)
+    except UnifiedTrainError as error:
+        click.echo(f"error: {texts.plain(job.reference)}: {error}", err=True)
+        return exit_code(error)
+    told = f"has ended ({after.status})" if after.finished else f"was asked to stop; {after.status} for now"
+    click.echo(f"{texts.plain(job.reference)}: {told}")
+    return OK
+
+
+def _together(codes: Sequence[int], jobs: int) -> int:
+    failed = [code for code in codes if code != OK]
+    if len(failed) < jobs:
+        return PARTLY
+    return failed[0] if len(set(failed)) == 1 else FAILED
