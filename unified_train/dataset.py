@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from datetime import datetime
 from os import PathLike
@@ -10,16 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import field_validator
 
-from unified_train import redact
-from unified_train.errors import DatasetError
+from unified_train import dataset_formats, redact
+from unified_train.errors import DatasetError, UnifiedTrainWarning
 from unified_train.images import Image
 from unified_train.records import Asked, Filled, OneWord, Record
 
 if TYPE_CHECKING:
     from pydantic._internal._repr import ReprArgs
-
-IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Files with these endings are taken for images; what they really are is read from their headers."""
 
 
 class UploadedImage(Record):
@@ -85,6 +83,45 @@ class Dataset(Asked):
         """Trigger and class word, as captions have them: `ohwx cat`."""
         return " ".join(filter(None, [self.trigger, self.class_word]))
 
+    def _repr_html_(self) -> str:
+        from unified_train.notebook import dataset_html
+
+        return dataset_html(self)
+
+    @classmethod
+    def read(
+        cls,
+        path: str | PathLike[str],
+        *,
+        trigger: str | None = None,
+        class_word: str | None = None,
+        caption: str | None = None,
+    ) -> Self:
+        """Read a folder or a zip archive with images and captions, in the order of their names.
+
+        It may be `photo.jpg` beside `photo.txt` or `photo.caption`, a Hugging Face imagefolder (`metadata.jsonl` or
+        `metadata.csv` with the columns `file_name` and `text`, `caption` or `prompt`), or kohya's `10_ohwx cat/`; see
+        `docs/datasets.md`. In captions `[trigger]` and `{trigger}` are replaced by the trigger. Images of an archive
+        are held in memory, those of a folder are read when they are sent.
+
+        Args:
+            path: Of the folder or archive; hidden files are left out.
+            trigger: See `Dataset`; if there is none, the first word of kohya's folders.
+            class_word: See `Dataset`; if there is none, the other words of kohya's folders.
+            caption: For images without one.
+
+        Raises:
+            DatasetError: There is no such thing, no image in it, or a file that is not what it should be.
+        """
+        found = dataset_formats.read(Path(path))
+        word = trigger or found.trigger
+        whole = found.with_captions(word, caption).unbroken()
+        for finding in whole.findings:
+            if finding.code not in _HARMLESS:
+                warnings.warn(f"{whole.name}: {finding.sentence}", UnifiedTrainWarning, stacklevel=2)
+        images = tuple(entry.image.with_caption(entry.caption) for entry in whole.entries)
+        return cls(images=images, trigger=word, class_word=class_word or found.class_word)
+
     @classmethod
     def from_folder(
         cls,
@@ -94,39 +131,21 @@ class Dataset(Asked):
         class_word: str | None = None,
         caption: str | None = None,
     ) -> Self:
-        """Read the images of a folder in the order of their names, with captions from `photo.txt` beside `photo.jpg`.
+        """Read a folder with images and captions, in the order of their names: what `read` does, but no archive.
 
         Args:
-            folder: Not searched below its first level; hidden files are left out.
-            trigger: See `Dataset`.
-            class_word: See `Dataset`.
-            caption: For images without a caption file.
+            folder: Such as one with `photo.txt` beside `photo.jpg`; see `read` for other forms.
+            trigger: See `read`.
+            class_word: See `read`.
+            caption: For images without one.
 
         Raises:
-            DatasetError: There is no such folder, no image in it, or a file that is not what its name says.
+            DatasetError: There is no such folder, no image in it, or a file that is not what it should be.
         """
-        path = Path(folder)
-        if not path.is_dir():
-            raise DatasetError(f"{path}: no such folder")
-        files = sorted(item for item in path.iterdir() if _is_image(item))
-        if not files:
-            raise DatasetError(f"{path}: no images in it; looked for {', '.join(sorted(IMAGE_SUFFIXES))}")
-        images = tuple(Image.of(file, caption=_caption(file) or caption) for file in files)
-        for image in images:
-            _ = image.header
-        return cls(images=images, trigger=trigger, class_word=class_word)
+        if not Path(folder).is_dir():
+            raise DatasetError(f"{folder}: no such folder")
+        return cls.read(folder, trigger=trigger, class_word=class_word, caption=caption)
 
 
-def _is_image(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _caption(image: Path) -> str | None:
-    """The text beside an image; an empty file counts as none."""
-    file = image.with_suffix(".txt")
-    if not file.is_file():
-        return None
-    try:
-        return " ".join(file.read_text(encoding="utf-8-sig").split()) or None
-    except UnicodeDecodeError:
-        raise DatasetError(f"{file}: a caption must be UTF-8 text") from None
+_HARMLESS = frozenset({"caption-without-image"})
+"""Findings that change nothing about what is trained on: a file of notes is not worth a warning."""
