@@ -1,0 +1,37 @@
+"""`unified-train recipe`: whether a recipe is one, and the schema that editors check it by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Recipe files: what to train on, how, and what to generate, for any vendor."""
+
+
+@command.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+def check(recipe: Path) -> None:
+    """Say whether RECIPE can be used, dataset and all; `plan` says what each vendor makes of it.
+
+    Exit code 0 if it can, 3 if not.
+    """
+    from unified_train.recipe import Recipe
+
+    asked = Recipe.load(recipe)
+    images = len(asked.training_request().dataset.images)
+    pictures = sum(request.n for request in asked.generation_requests())
+    told = f"trains on {images} {'image' if images == 1 else 'images'}"
+    click.echo(f"{recipe}: {told}, generates {pictures} {'picture' if pictures == 1 else 'pictures'}")
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON schema of recipes."""
+    from unified_train.recipe import schema
+
+    click.echo(json.dumps(schema(), indent=2))
