@@ -197,6 +197,21 @@ class Image:
         where = self.path or (redact.url(self.url) if self.url else f"{self.size} bytes")
         return f"<Image {self.name}: {where}>"
 
+    def _repr_png_(self) -> bytes | None:
+        from unified_train.notebook import picture_bytes
+
+        return picture_bytes(self, "image/png")
+
+    def _repr_jpeg_(self) -> bytes | None:
+        from unified_train.notebook import picture_bytes
+
+        return picture_bytes(self, "image/jpeg")
+
+    def _repr_html_(self) -> str | None:
+        from unified_train.notebook import image_html
+
+        return image_html(self)
+
 
 def _bytes(source: object) -> bytes:
     if isinstance(source, bytes | bytearray | memoryview):

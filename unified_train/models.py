@@ -173,6 +173,11 @@ class GeneratedImage(Record):
     safety: Literal["clean", "flagged"] | None = None
     metadata: dict[str, JsonValue] = {}
 
+    def _repr_html_(self) -> str:
+        from unified_train.notebook import generated_html
+
+        return generated_html(self)
+
 
 class Change(Record):
     """One step of a job's history: from `at` on it was so.
@@ -250,6 +255,7 @@ class Job(Record):
         cost: None if unknown.
         created_at: As the vendor says, else when we first saw it (aware, UTC).
         updated_at: When it was last polled (aware, UTC).
+        key: Of the call that started it, in the journal.
         name: Of the training.
         trigger: Of the training.
         class_word: Of the training.
@@ -276,6 +282,7 @@ class Job(Record):
     cost: Cost | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    key: str | None = None
     name: str | None = None
     trigger: str | None = None
     class_word: str | None = None
@@ -302,6 +309,11 @@ class Job(Record):
     def finished(self) -> bool:
         """Whether no later answer can change it."""
         return self.status.finished
+
+    def _repr_html_(self) -> str:
+        from unified_train.notebook import job_html
+
+        return job_html(self)
 
     @classmethod
     def from_reference(cls, reference: str) -> Job:
