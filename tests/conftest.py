@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -22,11 +23,13 @@ QUICK = {
     "polling": Polling(first=0.01, share=0.05, longest=0.1),
     "pace": False,
     "retry": Retry(attempts=3, first=0.01, longest=0.1),
+    "journal": None,
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-mode", choices=["none", "rewrite"], default="none", help="record the cassettes anew")
+    parser.addoption("--write-docs", action="store_true", help="write the tables of the documents anew")
 
 
 class Blocking:
@@ -63,6 +66,14 @@ async def _next(values: AsyncIterator[Any]) -> Any:
     async for item in values:
         return item
     return _END
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for the usual journal and configuration, so that no test reads or writes the user's own."""
+    monkeypatch.setenv("UNIFIED_TRAIN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("UNIFIED_TRAIN_CONFIG", os.devnull)
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")

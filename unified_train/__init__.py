@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unified_train.client import AsyncClient as AsyncClient
     from unified_train.client import Client as Client
+    from unified_train.config import Config as Config
+    from unified_train.config import Origin as Origin
     from unified_train.dataset import Dataset as Dataset
     from unified_train.dataset import UploadedImage as UploadedImage
     from unified_train.errors import *  # noqa: F403 - the whole tree is public
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from unified_train.events import JobChanged as JobChanged
     from unified_train.events import RequestFinished as RequestFinished
     from unified_train.events import RetryScheduled as RetryScheduled
+    from unified_train.events import SubmissionReconciled as SubmissionReconciled
+    from unified_train.finding import Found as Found
+    from unified_train.finding import Lost as Lost
     from unified_train.flow import Flow as Flow
     from unified_train.hookspecs import hookimpl as hookimpl
     from unified_train.hosting import HostedImage as HostedImage
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
     from unified_train.http import escaped as escaped
     from unified_train.http import origin as origin
     from unified_train.images import Image as Image
+    from unified_train.journal import Intent as Intent
+    from unified_train.journal import Journal as Journal
+    from unified_train.journal import Step as Step
     from unified_train.limiter import Rate as Rate
     from unified_train.models import Change as Change
     from unified_train.models import Cost as Cost
@@ -72,20 +80,23 @@ if TYPE_CHECKING:
     from unified_train.status import Status as Status
     from unified_train.status import StatusTable as StatusTable
     from unified_train.status import Word as Word
+    from unified_train.submitting import Resumed as Resumed
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "client": "AsyncClient Client",
+    "config": "Config Origin",
     "dataset": "Dataset UploadedImage",
     "errors": (
         "ApiError AuthenticationError ConfigurationError ContentRejected DatasetError InsufficientFunds InvalidOptions"
-        " InvalidRequest JobCanceled JobError JobFailed MalformedResponse MissingCredentials NotFound OperationRetired"
-        " PermissionDenied PluginError ProviderNotFound ProviderUnavailable QuotaExceeded RateLimited"
+        " InvalidRequest JobCanceled JobError JobFailed JournalError MalformedResponse MissingCredentials NotFound"
+        " OperationRetired PermissionDenied PluginError ProviderNotFound ProviderUnavailable QuotaExceeded RateLimited"
         " SubmissionUncertain TransportError TransportTimeout UnifiedTrainError UnifiedTrainWarning"
         " UnsupportedCapability WaitTimeout"
     ),
-    "events": "Event JobChanged RequestFinished RetryScheduled",
+    "events": "Event JobChanged RequestFinished RetryScheduled SubmissionReconciled",
+    "finding": "Found Lost",
     "flow": "Flow",
     "hosting": "HostedImage ImageHost",
     "hookspecs": "hookimpl",
@@ -94,6 +105,7 @@ _HOMES = {
     "models": (
         "Change Cost Failure GeneratedImage GenerationRequest Job JobKind Snapshot TrainedModel TrainingRequest"
     ),
+    "journal": "Intent Journal Step",
     "limiter": "Rate",
     "policy": "Polling Retry",
     "provider": (
@@ -102,6 +114,7 @@ _HOMES = {
     ),
     "refusals": "ErrorTable Refusal",
     "status": "Status StatusTable Word",
+    "submitting": "Resumed",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

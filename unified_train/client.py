@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import os
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast, overload
 
 from unified_train import plugins
+from unified_train.config import Config
 from unified_train.engine import AsyncEngine, Engine
-from unified_train.errors import ConfigurationError, JobCanceled, JobFailed
-from unified_train.hosting import VARIABLE, host_of
+from unified_train.hosting import host_of
+from unified_train.jobs import ended_well
+from unified_train.journal import Journal
 from unified_train.models import Job
-from unified_train.policy import Conversation, Polling, Retry
+from unified_train.policy import Conversation
 from unified_train.provider import Provider
-from unified_train.status import Status
 from unified_train.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-    from os import PathLike
 
     import httpx
 
     from unified_train.checks import OnUnsupported
+    from unified_train.compare import Comparison, PictureOptions, Progress
     from unified_train.dataset import UploadedImage
+    from unified_train.errors import UnifiedTrainError
     from unified_train.events import Observer
-    from unified_train.flow import Flow
+    from unified_train.flow import Flow, Workflow
     from unified_train.hosting import ImageHost
     from unified_train.images import Image
     from unified_train.models import GenerationRequest, JobKind, Snapshot, TrainedModel, TrainingRequest
+    from unified_train.plan import Plan
+    from unified_train.policy import Polling, Retry
     from unified_train.provider import AnyProvider, Capabilities
+    from unified_train.submitting import Resumed
     from unified_train.watching import Until
     from unified_train.workflows import JobLike
+    from unified_train.workflows.planning import ForModel, Planned
 
 
 T = TypeVar("T")
+JournalLike: TypeAlias = "Journal | str | PathLike[str] | None"
+"""A journal, the path of one, `usual` for the configured one or that in the user's data folder, or None for none."""
 
 
 class _Shared:
-    """What both clients are made of."""
+    """What both clients are made of.
+
+    Attributes:
+        journal: Where calls that may cost money are written down; None if that was turned off.
+    """
 
     def __init__(  # noqa: PLR0917 - called by the twins alone
         self,
@@ -50,16 +62,19 @@ class _Shared:
         observer: Observer | None,
         image_host: ImageHost | str | None,
         pace: bool,
+        journal: JournalLike,
+        config: Config | None,
     ) -> None:
-        if not providers:
-            names = ", ".join(plugins.installed())
-            raise ConfigurationError(f"name at least one provider, such as Client('novita'); installed are: {names}")
+        config = Config.load() if config is None else config
         conversations: dict[str, Conversation] = {}
-        for named in providers:
-            provider = named if isinstance(named, Provider) else _made(named, (settings or {}).get(named, {}))
-            conversations[provider.slug] = Conversation(provider, retry or Retry(), observer, pace=pace)
-        host = _image_host(image_host, [conversation.provider for conversation in conversations.values()])
-        self._workflows = Workflows(conversations, polling or Polling(), parallel, host, pace)
+        wanted: Sequence[str | AnyProvider | type[AnyProvider]] = providers or [config.chosen()]
+        for named in wanted:
+            provider = named if isinstance(named, Provider) else _made(named, settings or {}, config)
+            conversations[provider.slug] = Conversation(provider, retry or config.retry, observer, pace=pace)
+        host = _image_host(image_host, [conversation.provider for conversation in conversations.values()], config)
+        self._own_journal = not isinstance(journal, Journal)
+        self.journal = _opened(journal, config)
+        self._workflows = Workflows(conversations, polling or config.polling, parallel, host, pace, self.journal)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -93,31 +108,42 @@ class _Shared:
         """
         return self._workflows.parse_webhook(provider, headers, body)
 
+    def _plan(self, *arguments: Any) -> Workflow[Plan]:
+        from unified_train.workflows.planning import Planning
+
+        return Planning.of(self._workflows).plan(*arguments)
+
+    def _compared(self, *what: Any, **how: Any) -> Workflow[Comparison]:
+        from unified_train.compare.question import Order
+        from unified_train.compare.runner import compared
+
+        given = {name: value for name, value in how.items() if value is not None}
+        return compared(self._workflows, Order(*what, **given))
+
+    def _close_journal(self) -> None:
+        if self.journal is not None and self._own_journal:
+            self.journal.close()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self.providers)}>"
 
 
-def _image_host(named: ImageHost | str | None, providers: Sequence[AnyProvider]) -> ImageHost | None:
-    """The host that is named here, or by the environment if a vendor needs one."""
+def _image_host(named: ImageHost | str | None, providers: Sequence[AnyProvider], config: Config) -> ImageHost | None:
+    """The host that is named here, or by the configuration if a vendor needs one."""
     if named is None and any(provider.capabilities.images.takes == "url" for provider in providers):
-        named = os.environ.get(VARIABLE, "").strip() or None
-    return host_of(named, os.environ) if isinstance(named, str) else named
+        named = config.host()
+    return host_of(named, config.environ) if isinstance(named, str) else named
 
 
-def _made(slug: str, explicit: Mapping[str, object]) -> AnyProvider:
-    kind = plugins.load(slug)
-    return kind(kind.Settings.from_env(os.environ, **explicit))
+def _opened(journal: JournalLike, config: Config) -> Journal | None:
+    if journal == "usual":
+        return config.usual_journal()
+    return Journal(journal) if isinstance(journal, str | PathLike) else journal
 
 
-def _ended_well(job: Job) -> Job:
-    """The job, unless it failed or was canceled."""
-    if job.status is Status.FAILED:
-        reason = job.error.message if job.error else "the vendor gives no reason"
-        hint = f" {job.error.hint}" if job.error and job.error.hint else ""
-        raise JobFailed(f"{job.reference} failed ({job.raw_status}): {reason}{hint}", job=job)
-    if job.status is Status.CANCELED:
-        raise JobCanceled(f"{job.reference} was canceled", job=job)
-    return job
+def _made(named: str | type[AnyProvider], settings: Mapping[str, Mapping[str, object]], config: Config) -> AnyProvider:
+    kind = plugins.load(named) if isinstance(named, str) else named
+    return kind(config.settings(kind, settings.get(kind.slug)))
 
 
 def _several(jobs: JobLike | Sequence[JobLike]) -> tuple[list[JobLike], bool]:
@@ -134,20 +160,26 @@ class Client(_Shared):
     """Trains and generates, and blocks while it does.
 
     Args:
-        providers: Slugs of the vendors to speak to, or ready-made providers; the first is the default.
-        settings: Credentials and addresses by slug and field, over what the environment says.
+        providers: Slugs of the vendors to speak to, or ready-made providers; the first is the default. If there are
+            none, the one that the configuration names.
+        settings: Credentials and addresses by slug and field, over what the configuration says.
         http: An `httpx.Client` of yours (proxy, private CA); it is not closed.
-        retry: How often requests are repeated, where that is harmless.
-        polling: When jobs are looked at.
+        retry: How often requests are repeated, where that is harmless; if None, as configured.
+        polling: When jobs are looked at; if None, as configured.
         parallel: Uploads, polls or downloads at once.
         observer: Called with each `Event`, from whatever thread it happens in.
         image_host: Where local images go for a vendor that takes URLs only: a host or its URL; if None, the one that
-            the environment variable `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
+            is configured or that `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
         pace: Whether the vendors' published limits are kept: the least interval between polls, and rates. Turn it off
             for a sandbox, whose clock runs faster.
+        journal: Where calls that may cost money are written down, so that none is submitted twice and none is lost: a
+            `Journal`, the path of one, `usual` for the configured one or else the file in `UNIFIED_TRAIN_HOME` or the
+            user's data folder, or None to do without, which leaves a lost answer a `SubmissionUncertain`.
+        config: What holds where no argument says otherwise; if None, `Config.load()` reads files and environment.
 
     Raises:
-        ConfigurationError: No provider, an unknown one, a broken plugin, or missing credentials.
+        ConfigurationError: No provider, an unknown one, a broken plugin, missing credentials, or a configuration file
+            that can't be used.
     """
 
     def __init__(
@@ -161,8 +193,10 @@ class Client(_Shared):
         observer: Observer | None = None,
         image_host: ImageHost | str | None = None,
         pace: bool = True,
+        journal: JournalLike = "usual",
+        config: Config | None = None,
     ) -> None:
-        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace)
+        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace, journal, config)
         self._engine = Engine(http)
 
     def __enter__(self) -> Self:
@@ -174,6 +208,7 @@ class Client(_Shared):
     def close(self) -> None:
         """Close the connections; jobs go on at their vendors."""
         self._engine.close()
+        self._close_journal()
 
     def upload_image(self, image: object, *, caption: str | None = None, provider: str | None = None) -> UploadedImage:
         """Bring one image to a vendor.
@@ -191,33 +226,56 @@ class Client(_Shared):
         return self._engine.run(self._workflows.upload_image(image, caption=caption, provider=provider))
 
     def start_training(
-        self, request: TrainingRequest, *, provider: str | None = None, on_unsupported: OnUnsupported = "error"
+        self,
+        request: TrainingRequest,
+        *,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        key: str | None = None,
     ) -> Job:
         """Start a training on images that are at the vendor already, and return at once.
+
+        If the answer is lost, the vendor's list is asked; that takes some minutes if the training is not in it.
 
         Args:
             request: What to train.
             provider: Slug; the default one if None.
             on_unsupported: What to do with a neutral option that the vendor lacks; the job's notes tell in any case.
+            key: Yours for this call, such as an order number: the same key always gives the same job, in any process,
+                now and later. One is drawn if None.
 
         Raises:
             ConfigurationError, DatasetError: The vendor would not take it; nothing was sent.
+            InvalidOptions: The key was used for another request.
+            JournalError: The journal can't be used; nothing was sent.
             ApiError: The vendor refused.
             TransportError: Surely not accepted.
             SubmissionUncertain: It may or may not have been accepted; it was not repeated.
         """
         return self._engine.run(
-            self._workflows.start_training(request, provider=provider, on_unsupported=on_unsupported)
+            self._workflows.start_training(request, provider=provider, on_unsupported=on_unsupported, key=key)
         )
 
     def train(
-        self, request: TrainingRequest, *, provider: str | None = None, on_unsupported: OnUnsupported = "error"
+        self,
+        request: TrainingRequest,
+        *,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        key: str | None = None,
     ) -> Job:
         """Upload all images side by side, start the training, and return; arguments and errors as `start_training`."""
-        return self._engine.run(self._workflows.train(request, provider=provider, on_unsupported=on_unsupported))
+        return self._engine.run(
+            self._workflows.train(request, provider=provider, on_unsupported=on_unsupported, key=key)
+        )
 
     def generate(
-        self, model: TrainedModel | Job, request: GenerationRequest | str, *, on_unsupported: OnUnsupported = "warn"
+        self,
+        model: TrainedModel | Job,
+        request: GenerationRequest | str,
+        *,
+        on_unsupported: OnUnsupported = "warn",
+        key: str | None = None,
     ) -> Job:
         """Start generating with a trained model, and return at once; more pictures than one call makes are split.
 
@@ -225,13 +283,81 @@ class Client(_Shared):
             model: From a finished training, or that training.
             request: What to generate, or just a prompt.
             on_unsupported: What to do with a neutral option that the vendor lacks.
+            key: As for `start_training`.
 
         Raises:
             ConfigurationError: The vendor would not take it; nothing was sent.
+            InvalidOptions: The key was used for another request.
+            JournalError: The journal can't be used; nothing was sent.
             ApiError: The vendor refused (all calls; if only some, the job's notes tell).
             SubmissionUncertain: It may or may not have been accepted; it was not repeated.
         """
-        return self._engine.run(self._workflows.generate(model, request, on_unsupported=on_unsupported))
+        return self._engine.run(self._workflows.generate(model, request, on_unsupported=on_unsupported, key=key))
+
+    def plan(
+        self,
+        request: Planned,
+        *,
+        model: ForModel = None,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported | None = None,
+        offline: bool = False,
+        ask_price: bool = False,
+    ) -> Plan:
+        """Tell what a call would do, vendor by vendor, without making it.
+
+        Nothing is sent but free reads: whether the vendor can be reached with these credentials, what the call itself
+        would read before it creates anything, and images that are given by URL only.
+
+        Args:
+            request: What would be trained, or generated: one request, a prompt, or several requests.
+            model: To generate with: a model, a finished training, or the request of a training that would make it.
+            provider: Slug; all vendors of this client if None, or the one that has the model.
+            on_unsupported: As for `train` and `generate`.
+            offline: Whether nothing at all is sent.
+            ask_price: Whether the vendor is asked for the price, where that takes more than a read; what it takes there
+                is in `price_by` of a plan that was made without.
+
+        Returns:
+            The plan; what would keep the call from being made is in it as a blocker, and raised only if there is no
+            plan without it.
+
+        Raises:
+            InvalidOptions: There is no model to plan a generation with.
+            JournalError: The journal can't be read.
+        """
+        return self._engine.run(self._plan(request, model, provider, on_unsupported, offline, ask_price))
+
+    def resume(self, key: str | None = None) -> list[Resumed]:
+        """Finish the calls that a process left behind when it died, and those whose outcome was unknown.
+
+        Each is carried on from where the journal has it: what the vendor accepted is adopted, what is missing is sent.
+        Calls that a living process is at work on are left to it.
+
+        Args:
+            key: Of one call; all those to this client's vendors if None.
+
+        Returns:
+            What became of each: a job, or the error that keeps it from one.
+
+        Raises:
+            JournalError: The journal can't be used.
+        """
+        return self._engine.run(self._workflows.resume(key))
+
+    def reconcile(self, key: str, accepted: JobLike | None = None) -> Job | None:
+        """Tell what became of a call whose outcome nobody could find out but you.
+
+        Args:
+            key: Of the call.
+            accepted: The job that you have seen at the vendor; None if there is none; the key may then
+                be used again.
+
+        Raises:
+            InvalidOptions: There is no such call, it has a job already, or a process is at work on it.
+            ApiError: The vendor knows no such job.
+        """
+        return self._engine.run(self._workflows.reconcile(key, accepted))
 
     def poll(self, job: JobLike) -> Job:
         """Look at a job once.
@@ -288,24 +414,89 @@ class Client(_Shared):
         """
         waited_for, many = _several(jobs)
         seen = self._engine.run(self._workflows.watch(waited_for, timeout=timeout, until=until, progress=progress))
-        return seen if many else _ended_well(seen[0])
+        return seen if many else ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> Iterator[Job]:
         """Yield each job whenever it has changed, until all have finished; errors as `wait`, but for failed jobs."""
         return cast("Iterator[Job]", self._engine.iterate(self._workflows.watch(_several(jobs)[0], timeout=timeout)))
 
     def download(self, job: JobLike, folder: str | PathLike[str] | None = None) -> list[Image]:
-        """The pictures of a finished generation, in order.
+        """The pictures of a finished generation, in order; asked again after an interruption, only those missing.
 
         Args:
             job: A generation or its reference.
-            folder: Where to save them; they stay in memory if None.
+            folder: Where to save them, but for those already there, by name and whole; they stay in memory if None.
 
         Raises:
-            ConfigurationError: It has no pictures (yet).
-            MalformedResponse: What the vendor serves is no image.
+            ConfigurationError: It has no pictures (yet), or the folder can't be used.
+            MalformedResponse: What the vendor serves is no image, cut off, too large, or at a private address.
+            OSError: The disk is full.
         """
         return self._engine.run(self._workflows.download(job, _folder(folder)))
+
+    def compare(
+        self,
+        training: TrainingRequest | None,
+        prompts: str | Sequence[str],
+        *,
+        out: str | PathLike[str],
+        seeds: Sequence[int] = (1,),
+        options: PictureOptions | None = None,
+        models: Sequence[TrainedModel | JobLike] = (),
+        providers: Sequence[str] | None = None,
+        absent: Mapping[str, UnifiedTrainError] | None = None,
+        title: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        pictures_on_unsupported: OnUnsupported = "drop",
+        timeout: float | None = None,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Comparison:
+        """Train the same at several vendors at once, let each make the same pictures, and write a report of it.
+
+        This costs money at each of them. One vendor's failure stops no other, and is told in the report. Interrupted
+        and called again with the same arguments, it goes on where it stood, and pays nothing twice.
+
+        Args:
+            training: What every vendor should train; None if there is a model of each.
+            prompts: Texts with `{subject}`; or one.
+            out: Folder for report, manifest and pictures: a new one, or that of the same comparison.
+            seeds: One picture each for every prompt and vendor.
+            options: What else every picture should be.
+            models: That exist already, in the place of a training: models, finished trainings or references of those.
+            providers: Slugs of the vendors in the order of the report; all that this client speaks to if None.
+            absent: Vendors that can't take part, and why, by slug; the report tells it.
+            title: Of the report; the training's name if None.
+            on_unsupported: What to do with a neutral option of the training that a vendor lacks.
+            pictures_on_unsupported: What to do with one of the pictures; the report tells which were left out.
+            timeout: Seconds to wait for jobs. What still runs then is missing in the report, and is gone on with when
+                the same is called again.
+            progress: Called with each change, in whatever calls this.
+
+        Returns:
+            Plain data; `out` has the report.
+
+        Raises:
+            ConfigurationError: An extra is missing, or the folder holds something else or can't be written.
+            InvalidOptions: Nothing to compare, or something is given twice.
+            DatasetError: A training image can't be read.
+        """
+        return self._engine.run(
+            self._compared(
+                training,
+                prompts,
+                out=Path(out),
+                seeds=seeds,
+                options=options,
+                models=models,
+                providers=providers,
+                absent=absent,
+                title=title,
+                on_unsupported=on_unsupported,
+                pictures_on_unsupported=pictures_on_unsupported,
+                timeout=timeout,
+                progress=progress,
+            )
+        )
 
     def cancel(self, job: JobLike) -> Job:
         """Ask the vendor to stop a job; it may still look the same, so wait for it.
@@ -350,20 +541,26 @@ class AsyncClient(_Shared):
     """As `Client`, to await; works on asyncio and trio.
 
     Args:
-        providers: Slugs of the vendors to speak to, or ready-made providers; the first is the default.
-        settings: Credentials and addresses by slug and field, over what the environment says.
+        providers: Slugs of the vendors to speak to, or ready-made providers; the first is the default. If there are
+            none, the one that the configuration names.
+        settings: Credentials and addresses by slug and field, over what the configuration says.
         http: An `httpx.AsyncClient` of yours (proxy, private CA); it is not closed.
-        retry: How often requests are repeated, where that is harmless.
-        polling: When jobs are looked at.
+        retry: How often requests are repeated, where that is harmless; if None, as configured.
+        polling: When jobs are looked at; if None, as configured.
         parallel: Uploads, polls or downloads at once.
         observer: Called with each `Event`.
         image_host: Where local images go for a vendor that takes URLs only: a host or its URL; if None, the one that
-            the environment variable `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
+            is configured or that `UNIFIED_TRAIN_IMAGE_HOST` names, if any.
         pace: Whether the vendors' published limits are kept: the least interval between polls, and rates. Turn it off
             for a sandbox, whose clock runs faster.
+        journal: Where calls that may cost money are written down, so that none is submitted twice and none is lost: a
+            `Journal`, the path of one, `usual` for the configured one or else the file in `UNIFIED_TRAIN_HOME` or the
+            user's data folder, or None to do without, which leaves a lost answer a `SubmissionUncertain`.
+        config: What holds where no argument says otherwise; if None, `Config.load()` reads files and environment.
 
     Raises:
-        ConfigurationError: No provider, an unknown one, a broken plugin, or missing credentials.
+        ConfigurationError: No provider, an unknown one, a broken plugin, missing credentials, or a configuration file
+            that can't be used.
     """
 
     def __init__(
@@ -377,8 +574,10 @@ class AsyncClient(_Shared):
         observer: Observer | None = None,
         image_host: ImageHost | str | None = None,
         pace: bool = True,
+        journal: JournalLike = "usual",
+        config: Config | None = None,
     ) -> None:
-        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace)
+        super().__init__(providers, settings, retry, polling, parallel, observer, image_host, pace, journal, config)
         self._engine = AsyncEngine(http)
 
     async def __aenter__(self) -> Self:
@@ -390,6 +589,7 @@ class AsyncClient(_Shared):
     async def close(self) -> None:
         """Close the connections; jobs go on at their vendors."""
         await self._engine.close()
+        self._close_journal()
 
     async def upload_image(
         self, image: object, *, caption: str | None = None, provider: str | None = None
@@ -398,24 +598,62 @@ class AsyncClient(_Shared):
         return await self._engine.run(self._workflows.upload_image(image, caption=caption, provider=provider))
 
     async def start_training(
-        self, request: TrainingRequest, *, provider: str | None = None, on_unsupported: OnUnsupported = "error"
+        self,
+        request: TrainingRequest,
+        *,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        key: str | None = None,
     ) -> Job:
         """See `Client.start_training`."""
         return await self._engine.run(
-            self._workflows.start_training(request, provider=provider, on_unsupported=on_unsupported)
+            self._workflows.start_training(request, provider=provider, on_unsupported=on_unsupported, key=key)
         )
 
     async def train(
-        self, request: TrainingRequest, *, provider: str | None = None, on_unsupported: OnUnsupported = "error"
+        self,
+        request: TrainingRequest,
+        *,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        key: str | None = None,
     ) -> Job:
         """See `Client.train`."""
-        return await self._engine.run(self._workflows.train(request, provider=provider, on_unsupported=on_unsupported))
+        return await self._engine.run(
+            self._workflows.train(request, provider=provider, on_unsupported=on_unsupported, key=key)
+        )
 
     async def generate(
-        self, model: TrainedModel | Job, request: GenerationRequest | str, *, on_unsupported: OnUnsupported = "warn"
+        self,
+        model: TrainedModel | Job,
+        request: GenerationRequest | str,
+        *,
+        on_unsupported: OnUnsupported = "warn",
+        key: str | None = None,
     ) -> Job:
         """See `Client.generate`."""
-        return await self._engine.run(self._workflows.generate(model, request, on_unsupported=on_unsupported))
+        return await self._engine.run(self._workflows.generate(model, request, on_unsupported=on_unsupported, key=key))
+
+    async def plan(
+        self,
+        request: Planned,
+        *,
+        model: ForModel = None,
+        provider: str | None = None,
+        on_unsupported: OnUnsupported | None = None,
+        offline: bool = False,
+        ask_price: bool = False,
+    ) -> Plan:
+        """See `Client.plan`."""
+        return await self._engine.run(self._plan(request, model, provider, on_unsupported, offline, ask_price))
+
+    async def resume(self, key: str | None = None) -> list[Resumed]:
+        """See `Client.resume`."""
+        return await self._engine.run(self._workflows.resume(key))
+
+    async def reconcile(self, key: str, accepted: JobLike | None = None) -> Job | None:
+        """See `Client.reconcile`."""
+        return await self._engine.run(self._workflows.reconcile(key, accepted))
 
     async def poll(self, job: JobLike) -> Job:
         """See `Client.poll`."""
@@ -452,7 +690,7 @@ class AsyncClient(_Shared):
         seen = await self._engine.run(
             self._workflows.watch(waited_for, timeout=timeout, until=until, progress=progress)
         )
-        return seen if many else _ended_well(seen[0])
+        return seen if many else ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> AsyncIterator[Job]:
         """See `Client.watch`."""
@@ -461,6 +699,42 @@ class AsyncClient(_Shared):
     async def download(self, job: JobLike, folder: str | PathLike[str] | None = None) -> list[Image]:
         """See `Client.download`."""
         return await self._engine.run(self._workflows.download(job, _folder(folder)))
+
+    async def compare(
+        self,
+        training: TrainingRequest | None,
+        prompts: str | Sequence[str],
+        *,
+        out: str | PathLike[str],
+        seeds: Sequence[int] = (1,),
+        options: PictureOptions | None = None,
+        models: Sequence[TrainedModel | JobLike] = (),
+        providers: Sequence[str] | None = None,
+        absent: Mapping[str, UnifiedTrainError] | None = None,
+        title: str | None = None,
+        on_unsupported: OnUnsupported = "error",
+        pictures_on_unsupported: OnUnsupported = "drop",
+        timeout: float | None = None,  # noqa: ASYNC109 - a deadline on jobs, which outlive it
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Comparison:
+        """See `Client.compare`."""
+        return await self._engine.run(
+            self._compared(
+                training,
+                prompts,
+                out=Path(out),
+                seeds=seeds,
+                options=options,
+                models=models,
+                providers=providers,
+                absent=absent,
+                title=title,
+                on_unsupported=on_unsupported,
+                pictures_on_unsupported=pictures_on_unsupported,
+                timeout=timeout,
+                progress=progress,
+            )
+        )
 
     async def cancel(self, job: JobLike) -> Job:
         """See `Client.cancel`."""

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+import warnings
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
 COMMANDS = {
+    "compare": "The same training and pictures at several vendors, and a report of it.",
+    "config": "What is configured, and where each value comes from.",
+    "dataset": "Training images: check, prepare, show.",
     "demo": "The whole job, at every vendor at once.",
+    "doctor": "Whether everything is in order, and what to do if not.",
+    "generate": "Pictures of a trained model.",
+    "jobs": "All that was submitted from here: list, show, wait, cancel, reconcile, export.",
+    "models": "What was trained, at each vendor.",
+    "plan": "What a recipe would do, before anything is sent.",
     "providers": "What each vendor can do.",
+    "recipe": "Recipe files: check, schema.",
     "sandbox": "The vendors on this machine, without bills.",
+    "train": "One training, as a recipe has it.",
+    "wait": "Wait for jobs, as `jobs wait`.",
 }
 """Each command with its line in the overview; the module beside this one that holds it has its name."""
 
-OK, FAILED, USAGE, CONFIGURATION, RUNNING, UNCERTAIN, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 6, 7, 130
+OK, FAILED, USAGE, CONFIGURATION, RUNNING, BLOCKED, UNCERTAIN, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
 class Commands(click.Group):
@@ -41,13 +61,52 @@ class Commands(click.Group):
         from unified_train import UnifiedTrainError
 
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except UnifiedTrainError as error:
+            if ctx.params.get("debug"):
+                _print_traceback(error)
             click.echo(f"error: {error}", err=True)
             ctx.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("interrupted; jobs that were started go on at their vendors", err=True)
             ctx.exit(INTERRUPTED)
+        except Exception as error:
+            if not ctx.params.get("debug") or isinstance(error, (click.ClickException, click.exceptions.Exit)):
+                raise
+            _print_traceback(error)
+            ctx.exit(FAILED)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show warnings of ours as sentences, without the line of code that they come from."""
+    from unified_train import UnifiedTrainWarning
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(  # noqa: PLR0917 - the signature of what it stands for
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, UnifiedTrainWarning):
+                click.echo(f"warning: {message}", err=True)
+            else:
+                usual(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
+
+
+def _print_traceback(error: Exception) -> None:
+    from unified_train import redact
+
+    click.echo(redact.text("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
 def exit_code(error: Exception) -> int:
@@ -66,9 +125,35 @@ def exit_code(error: Exception) -> int:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unified-train")
-def cli() -> None:
+@click.option("--profile", metavar="NAME", help="Profile of the configuration to use, as UNIFIED_TRAIN_PROFILE.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration file in the place of the project's, as UNIFIED_TRAIN_CONFIG.",
+)
+@click.option("--debug", is_flag=True, help="Show where an error comes from, without secrets.")
+@click.pass_context
+def cli(ctx: click.Context, profile: str | None, config_file: Path | None, debug: bool) -> None:  # noqa: ARG001 - see invoke
     """Train custom image models at any vendor and generate with them, through one interface.
 
     Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 credentials or configuration, 4 still running at the deadline,
-    6 outcome unknown, 7 partly done, 130 interrupted.
+    5 blocked by budget or plan, 6 outcome unknown, 7 partly done, 130 interrupted.
     """
+    # By way of the environment they reach every client that a command makes.
+    if profile is not None:
+        ctx.with_resource(_variable("UNIFIED_TRAIN_PROFILE", profile))
+    if config_file is not None:
+        ctx.with_resource(_variable("UNIFIED_TRAIN_CONFIG", str(config_file.absolute())))
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        os.environ.update({} if before is None else {name: before})

@@ -60,7 +60,8 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError("--live and --sandbox exclude each other")
     dataset = _dataset(photos, trigger, class_word)
     with _environment(sandbox_url, live=live) as environ:
-        plan = story.Plan(photos=dataset, out=out, polling=Polling() if live else QUICK, pace=live, environ=environ)
+        polling = Polling() if live else QUICK
+        plan = story.Plan(photos=dataset, out=out, polling=polling, pace=live, journal=live, environ=environ)
         tracks = anyio.run(_told, plan, list(providers) or plugins.installed())
     _report(tracks, dataset, out, live=live)
     raise SystemExit(_exit_code(tracks))

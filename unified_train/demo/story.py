@@ -21,6 +21,7 @@ from unified_train import (
     UnifiedTrainError,
     plugins,
 )
+from unified_train.config import Config
 from unified_train.hosting import VARIABLE
 
 PROMPTS = ("a portrait of {subject} in the snow, watercolor", "{subject} as an astronaut, night sky with stars")
@@ -45,6 +46,7 @@ class Plan:
         out: Folder for the pictures.
         polling: When to look at jobs.
         pace: Whether the vendors' published limits are kept.
+        journal: Whether it is written down what was paid for; it need not be where nothing is.
         timeout: Seconds for each training and each generation; None waits for ever.
         environ: Where credentials and addresses are read from.
         prompts: Texts with `{subject}`.
@@ -56,6 +58,7 @@ class Plan:
     polling: Polling
     environ: Mapping[str, str]
     pace: bool = True
+    journal: bool = False
     timeout: float | None = None
     prompts: Sequence[str] = PROMPTS
     seed: int = SEED
@@ -133,7 +136,11 @@ async def _follow(plan: Plan, track: Track, watcher: Watcher) -> None:
         kind = plugins.load(track.provider)
         provider = kind(kind.Settings.from_env(plan.environ))
         host = plan.environ.get(VARIABLE)
-        async with AsyncClient(provider, polling=plan.polling, image_host=host, pace=plan.pace) as client:
+        polling, pace = plan.polling, plan.pace
+        journal = "usual" if plan.journal else None
+        async with AsyncClient(
+            provider, polling=polling, image_host=host, pace=pace, journal=journal, config=Config()
+        ) as client:
             await _run(plan, client, track, watcher)
         track.stage, track.progress = ENDS[0], 1.0
     except UnifiedTrainError as error:
@@ -164,7 +171,9 @@ async def _run(plan: Plan, client: AsyncClient, track: Track, watcher: Watcher) 
         generation = await client.generate(training, asked, on_unsupported="drop")
         begin = _TRAINING + number * share
         generation = await finished(generation, begin, begin + share * _ALMOST)
-        track.pictures[prompt] = await client.download(generation, plan.out)
+        # A sandbox counts its jobs from the start each time, so that pictures of an earlier one may have these names.
+        pictures = await client.download(generation)
+        track.pictures[prompt] = [Image.of(picture.save(plan.out / picture.name)) for picture in pictures]
 
 
 def bundled_photos() -> Path:
