@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio.from_thread
 import pytest
@@ -69,11 +70,12 @@ async def _next(values: AsyncIterator[Any]) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for the usual journal and configuration, so that no test reads or writes the user's own."""
-    monkeypatch.setenv("UNIFIED_TRAIN_HOME", str(tmp_path / "home"))
+    place = tmp_path_factory.getbasetemp() / f"home-{uuid4().hex}"  # made by whoever writes there
+    monkeypatch.setenv("UNIFIED_TRAIN_HOME", str(place))
     monkeypatch.setenv("UNIFIED_TRAIN_CONFIG", os.devnull)
-    return tmp_path / "home"
+    return place
 
 
 @pytest.fixture(scope="session")

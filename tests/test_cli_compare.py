@@ -46,7 +46,8 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def quick(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The sandbox, with clients that look at their jobs as often as it needs."""
-    monkeypatch.setattr(comparing, "Client", partial(Client, pace=False, polling=QUICK["polling"]))
+    options: dict[str, Any] = {name: QUICK[name] for name in ("pace", "polling")}
+    monkeypatch.setattr(comparing, "Client", partial(Client, **options))
     return sandbox
 
 

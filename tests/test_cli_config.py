@@ -111,7 +111,7 @@ def test_without_files_the_table_says_where_they_would_be(project: Project, monk
     monkeypatch.setenv("UNIFIED_TRAIN_IMAGE_HOST", f"http://u:{SECRET}@x.test/a")
     done = run("config", "show")
     assert "none (unified-train.toml in this folder or above it)" in done.stdout
-    assert "user's file     ~/home/config.toml (not there)" in done.stdout
+    assert f"user's file     ~/{project.home.name}/config.toml (not there)" in done.stdout
     assert "http://x.test/a" in done.stdout
     assert SECRET not in done.stdout
 

@@ -24,6 +24,7 @@ from unified_train import (
     ConfigurationError,
     Dataset,
     DatasetError,
+    Flow,
     Image,
     InvalidOptions,
     Job,
@@ -32,6 +33,7 @@ from unified_train import (
     MissingCredentials,
     Request,
     Retry,
+    Snapshot,
     Status,
     SubmissionUncertain,
     TrainedModel,
@@ -48,6 +50,14 @@ from unified_train.sandbox.faults import Fault
 
 Connect = Callable[..., Any]
 PROMPT = "a portrait of {subject}"
+
+
+class OneColour:
+    """For what is of the workflow, which is the same in both colours."""
+
+    @pytest.fixture
+    def colour(self) -> str:
+        return "sync"
 
 
 class Stop(Exception):
@@ -206,14 +216,14 @@ class TestAtAllVendors:
         """It is an entrant without pictures, with the sentence that says why; asked again, it is not trained again."""
         sandbox.switch("novita", "training_outcome", "FAILED")
         for _ in range(2):
-            made = self.asked(at, cat, tmp_path / "r")
+            made = self.asked(at, cat, tmp_path / "r", providers=["novita", "alibaba"])
             lost = made.entrant("novita")
             assert lost.error
             assert "failed" in lost.error
             assert lost.training
             assert lost.training.status is Status.FAILED
-            assert [picture.entrant for picture in made.pictures] == ["scenario", "alibaba"]
-        assert len(sandbox.world.submissions) == 5
+            assert [picture.entrant for picture in made.pictures] == ["alibaba"]
+        assert len(sandbox.world.submissions) == 3
 
     def test_a_generation_that_fails_and_one_that_nobody_knows_of(
         self, at: Any, sandbox: Sandbox, cat: TrainingRequest, tmp_path: Path
@@ -237,7 +247,7 @@ def journal_pending(client: Any) -> list[Any]:
     return found
 
 
-class TestFolder:
+class TestFolder(OneColour):
     """The folder is the comparison's, from before anything is paid."""
 
     def test_what_is_kept_in_it(self, reach: Connect, request_: TrainingRequest, tmp_path: Path) -> None:
@@ -371,7 +381,7 @@ class TestFolder:
         assert set(studio.count().values()) == {1, 2}
 
 
-class TestOneVendor:
+class TestOneVendor(OneColour):
     """Whatever happens at one vendor is told of it, and stops no other."""
 
     def test_one_that_cannot_take_it(
@@ -446,6 +456,18 @@ class TestOneVendor:
         assert "decoded" in sentences[0]
         assert "no image" in sentences[1]
 
+    def test_a_success_without_a_picture(
+        self, reach: Connect, studio: Studio, request_: TrainingRequest, tmp_path: Path
+    ) -> None:
+        """A generation that a vendor calls a success, and that has nothing to show, is a missing picture."""
+
+        class Bare(Plain):
+            def poll(self, job: Job) -> Flow[Snapshot]:
+                return (yield from super().poll(job)).model_copy(update={"images": ()})
+
+        made = ask(reach(Bare(vendors()[0].settings)), request_, tmp_path / "r")
+        assert {failure.sentence.partition(" ended ")[2] for failure in made.failures} == {"(None) without a picture"}
+
     def test_a_lost_training(self, reach: Connect, studio: Studio, request_: TrainingRequest, tmp_path: Path) -> None:
         """A training whose answer was lost is told with its key, and not sent again when the same is asked again."""
         studio.answers["POST plain/trainings"] = httpx.ReadError("reset")
@@ -457,8 +479,8 @@ class TestOneVendor:
             assert f"compare-{made.id[:12]}-" in error
             (end,) = [progress for progress in seen if progress.provider == "plain" and progress.ended]
             assert isinstance(end.errors[0], SubmissionUncertain)
+            assert len(made.pictures) == 2
         assert studio.seen.count("POST plain/trainings") == 1
-        assert len(made.pictures) == 2
 
     def test_a_refusal_is_tried_again(
         self, reach: Connect, studio: Studio, request_: TrainingRequest, tmp_path: Path
@@ -474,7 +496,7 @@ class TestOneVendor:
         assert studio.count()["POST plain/trainings"] == 1
 
 
-class TestTime:
+class TestTime(OneColour):
     """What was waited for, and for how long."""
 
     def test_a_deadline_is_no_end(
@@ -525,7 +547,7 @@ class TestTime:
         assert time.monotonic() - started < 5
 
 
-class TestModels:
+class TestModels(OneColour):
     """Models that exist already."""
 
     def model(self, provider: str = "plain") -> TrainedModel:
@@ -600,7 +622,7 @@ class TestModels:
         assert not (tmp_path / "r").exists()
 
 
-class TestWhatIsNeeded:
+class TestWhatIsNeeded(OneColour):
     """What must be there before anything is paid."""
 
     def test_a_journal(self, reach: Connect, request_: TrainingRequest, tmp_path: Path) -> None:
@@ -634,7 +656,7 @@ class TestWhatIsNeeded:
         assert "POST plain/images" not in studio.seen
 
 
-class TestRepeating:
+class TestRepeating(OneColour):
     """The same question once more."""
 
     def test_the_photographs_are_found_where_they_were(
@@ -730,7 +752,7 @@ class TestInterleaving:
 
         def patient() -> Workflow[str]:
             try:
-                yield from sleep(60)
+                yield from gather([sleep(60), sleep(60)], limit=1)
             finally:
                 closed.append("patient")
             return "never"
@@ -769,6 +791,26 @@ class TestInterleaving:
         assert sorted(written) == ["1", "1 again", "2a", "2a again", "2b", "2b again"]
         assert sorted(closed) == ["1", "2", "2a", "2b"]
         assert sorted(studio.seen) == ["GET plain/other", *["POST plain/trainings"] * 3]
+
+    def test_what_was_about_to_be_sent_is_not(self, reach: Connect, studio: Studio) -> None:
+        """Requests that were asked for before another failed, but not sent yet, are not sent any more."""
+
+        def asking(path: str) -> Workflow[str]:
+            yield from transmit(Request("GET", "http://plain.test/api/first", "training.poll"))
+            yield from transmit(Request("GET", f"http://plain.test/api/{path}", "training.poll"))
+            return "never"
+
+        def several() -> Workflow[str]:
+            yield from gather([asking("second"), asking("third")], limit=2)
+            return "never"
+
+        def failing() -> Workflow[str]:
+            yield from transmit(Request("GET", "http://plain.test/api/first", "training.poll"))
+            raise Stop
+
+        with pytest.raises(Stop):
+            self.run(reach, [several(), asking("fourth"), failing()])
+        assert studio.seen == ["GET plain/first"] * 4
 
     def test_what_ends_while_all_end_is_not_told(self, reach: Connect) -> None:
         """The first error is the one that is raised; one that ends well after it changes nothing."""

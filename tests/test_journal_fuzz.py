@@ -42,6 +42,8 @@ from unified_train.keys import marker_of
 from unified_train.sandbox import Sandbox
 from unified_train.testing.rehearsal import altered, paths
 
+pytestmark = pytest.mark.long
+
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 UNCHANGED = (*SLOW, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
 often = settings(max_examples=50, deadline=None, database=None, suppress_health_check=UNCHANGED)

@@ -57,7 +57,7 @@ def _listed(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, **wish: Any) -> None:
+def command(ctx: click.Context, /, **wish: Any) -> None:
     """Train what RECIPE says at several vendors at once, let each make the same pictures, and write a report of it.
 
     This costs money at each vendor, and nothing asks again. If it is interrupted, the same command goes on where it

@@ -43,12 +43,10 @@ def compared(workflows: Workflows, order: Order) -> Workflow[Comparison]:
     try:
         entrants = [run.entrant(entrant) for entrant in asked.entrants]
         tracks = yield from interleaved(entrants, limit=len(entrants))
-    except OSError as error:
-        if isinstance(error, UnifiedTrainError):
-            raise
+    except _Unwritable as error:
         raise ConfigurationError(
-            f"{order.out}: can't be written ({error.strerror}); make room and run the same comparison again, which goes"
-            " on where it stood"
+            f"{order.out}: can't be written ({error}); make room and run the same comparison again, which goes on where"
+            " it stood"
         ) from None
     answered = Comparison(
         title=asked.title,
@@ -65,6 +63,10 @@ def compared(workflows: Workflows, order: Order) -> Workflow[Comparison]:
     photos = [image for image in trained_on if isinstance(image, Image)]
     yield from blocking(partial(write_report, answered, order.out, images=photos))
     return answered
+
+
+class _Unwritable(Exception):
+    """The folder takes no picture: that is not one vendor's failure, so that it ends them all."""
 
 
 class _Run:
@@ -191,8 +193,11 @@ class _Run:
 
     def _placed(self, image: Image, picture: Picture) -> None:
         target = self._order.out / picture.file
-        if image.path is None or not image.path.samefile(target):
-            image.save(target)
+        if image.path is None:
+            try:
+                image.save(target)
+            except OSError as error:
+                raise _Unwritable(error.strerror) from None
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
