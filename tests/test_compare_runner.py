@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -831,6 +832,15 @@ class TestInterleaving:
             self.run(reach, ends)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works as it does in a terminal, though whoever started the tests may have turned it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_it_pays(journal: Journal, request_: TrainingRequest, tmp_path: Path) -> None:
     """What is on its way is waited for and written down, so that the same call goes on with it, and nothing is lost."""
 

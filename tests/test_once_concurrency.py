@@ -157,6 +157,7 @@ class TestManyKeys:
         assert len(ledger.trainings) == len({job.reference for job in jobs}) == 10
         assert {job.key for job in jobs} == {f"k{number}" for number in range(10)}
 
+    @pytest.mark.long
     def test_five_hundred_jobs_in_bad_weather(self, sandbox: Sandbox, path: Path) -> None:
         """Jobs at three vendors whose every tenth request fails all end, and none is paid for twice."""
         sandbox.world.faults.add(Fault(kind="status", status=500, every=10, times=None))
