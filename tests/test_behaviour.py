@@ -91,6 +91,7 @@ class TestMainJob:
             (vendor, "generation"),
         ]
 
+    @pytest.mark.long
     def test_a_job_survives_the_process_and_changes_colour(self, vendor: str, sandbox: Sandbox, few: Dataset) -> None:
         """A job dumped as JSON is waited for in a new interpreter, in the other colour."""
         with Client(vendor, **QUICK) as client:  # type: ignore[arg-type]
@@ -132,6 +133,7 @@ class TestMainJob:
 
         assert made(5) == made(5) != made(6)
 
+    @pytest.mark.long
     def test_many_pictures_come_back_as_one_result(
         self, vendor: str, connect: Connect, sandbox: Sandbox, few: Dataset
     ) -> None:

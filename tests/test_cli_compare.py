@@ -18,6 +18,8 @@ from unified_train.cli.app import COMMANDS, cli
 from unified_train.compare import Progress, read_manifest
 from unified_train.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 RECIPE = """
 version = 1
 [dataset]

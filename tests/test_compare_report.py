@@ -584,6 +584,7 @@ def test_a_picture_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPat
         one_rendition(data)
 
 
+@pytest.mark.long
 def test_many_pictures_become_smaller_until_they_fit() -> None:
     """The budget chooses the size; even with none the smallest is made."""
     data = [drawn(str(number), "#2f6f8f", (1700, 1700), "JPEG") for number in range(2)]

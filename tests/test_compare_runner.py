@@ -148,6 +148,7 @@ def ask(client: Any, request: TrainingRequest | None, out: Path, **how: Any) -> 
     return compared
 
 
+@pytest.mark.long
 class TestAtAllVendors:
     """The three vendors of the sandbox, from photographs to a report."""
 

@@ -100,6 +100,7 @@ def test_the_page_quotes_every_part() -> None:
     assert {Path(file).stem for file, _ in QUOTES} == {"service", "worker", "company_network", "test_service"}
 
 
+@pytest.mark.long
 def test_the_examples_own_tests_pass() -> None:
     """The app's tests, run as its author would: a listening service, a worker, and a webhook that is really posted."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "unified_train.pytest_plugin", "."]

@@ -36,6 +36,8 @@ from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
 from unified_train.submitting import Submissions
 
+pytestmark = pytest.mark.long
+
 Connect = Callable[..., Any]
 KEY, OPTION, SIGNATURE, PASSWORD = "k-S3CRET-k", "0pti0n-s3cret", "s1gnature-s3cret", "passw0rd-s3cret"
 SECRETS = (KEY, OPTION, SIGNATURE, PASSWORD)

@@ -123,6 +123,7 @@ class TestOneKey:
             assert [job.id for job in book.jobs()] == ["training-1"]
         assert len(ledger.trainings) == 1
 
+    @pytest.mark.long
     def test_processes(self, sandbox: Sandbox, path: Path) -> None:
         """Processes that start at once on a new journal submit once, and print the same job."""
         code = (

@@ -23,6 +23,8 @@ from unified_train.pytest_plugin import MakeClient
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
 
+pytestmark = pytest.mark.long
+
 FIXTURES = {
     "unified_train_sandbox",
     "unified_train_options",

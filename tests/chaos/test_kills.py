@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from chaos.conftest import Played, Undisturbed, failures, request_of
 
 from benchmarks.chaos.orders import Doom, Moment, Point, Way
 from benchmarks.chaos.rounds import Plan
 from benchmarks.chaos.vendors import VENDORS
+from chaos.conftest import Played, Undisturbed, failures, request_of
 
 pytestmark = pytest.mark.long
 

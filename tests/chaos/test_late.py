@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chaos.conftest import Played, Undisturbed, failures, request_of
 
 from benchmarks.chaos.lanes import SPEED
 from benchmarks.chaos.orders import Doom
 from benchmarks.chaos.rounds import Plan
 from benchmarks.chaos.vendors import PAID, VENDORS, lag, mishap
+from chaos.conftest import Played, Undisturbed, failures, request_of
 
 pytestmark = pytest.mark.long
 

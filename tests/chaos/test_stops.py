@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chaos.conftest import Played, Undisturbed, failures, request_of
 
 from benchmarks.chaos.orders import Doom
 from benchmarks.chaos.rounds import Plan
 from benchmarks.chaos.vendors import VENDORS
+from chaos.conftest import Played, Undisturbed, failures, request_of
 
 pytestmark = pytest.mark.long
 
