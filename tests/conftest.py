@@ -20,6 +20,8 @@ from unified_train.sandbox import Sandbox
 
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
+KEYS = (b"k-SECRET-k", b"sandbox-secret", b"sandbox-access-key-secret", b"sandbox-novita-key")
+"""What the tests give vendors for keys."""
 QUICK = {
     "polling": Polling(first=0.01, share=0.05, longest=0.1),
     "pace": False,
@@ -76,6 +78,15 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("UNIFIED_TRAIN_HOME", str(place))
     monkeypatch.setenv("UNIFIED_TRAIN_CONFIG", os.devnull)
     return place
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_key_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all tests have run, no journal and no report that any of them has made holds a key."""
+    yield
+    made = [path for pattern in ("*.sqlite*", "report.html") for path in tmp_path_factory.getbasetemp().rglob(pattern)]
+    found = [path for path in made if path.is_file() and any(key in path.read_bytes() for key in KEYS)]
+    assert not found
 
 
 @pytest.fixture(scope="session")
