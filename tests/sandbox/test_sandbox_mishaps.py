@@ -323,6 +323,17 @@ def test_what_ends_a_wait_first_has_ended_it() -> None:
     assert asyncio.run(both()) == [Ending.RESET, Ending.CLOSE]
 
 
+def test_a_request_of_the_time_before_a_reset_waits_no_more() -> None:
+    """A wait that begins just after a reset, for a request that came just before it, is over at once."""
+
+    async def three() -> list[Ending]:
+        before = Waits()
+        after = before.reset()
+        return [await before.wait(60), await before.wait(None), await after.wait(0)]
+
+    assert asyncio.run(three()) == [Ending.RESET, Ending.RESET, Ending.TIME]
+
+
 # Answers that are no
 
 

@@ -15,16 +15,16 @@ class Ending(Enum):
 
 
 class Waits:
-    """All waits of one sandbox; to be used in the server's loop, or once that ended."""
+    """All waits of one world, from one reset to the next; to be used in the server's loop, or once that ended."""
 
     def __init__(self) -> None:
         self._under_way: set[asyncio.Future[Ending]] = set()
-        self._closed = False
+        self._over: Ending | None = None
 
     async def wait(self, seconds: float | None) -> Ending:
         """Let so many real seconds pass; None is for as long as the sandbox lasts."""
-        if self._closed:
-            return Ending.CLOSE
+        if self._over is not None:
+            return self._over
         loop = asyncio.get_running_loop()
         wait: asyncio.Future[Ending] = loop.create_future()
         self._under_way.add(wait)
@@ -36,16 +36,19 @@ class Waits:
             if timer is not None:
                 timer.cancel()
 
-    def reset(self) -> None:
-        """End all waits under way, and none of those that begin from now on."""
+    def reset(self) -> Waits:
+        """End all waits, also those that a request of this world begins later; the waits of the world to come."""
+        if self._over is Ending.CLOSE:
+            return self
         self._end_all(Ending.RESET)
+        return Waits()
 
     def close(self) -> None:
         """End all waits, also those that begin from now on."""
-        self._closed = True
         self._end_all(Ending.CLOSE)
 
     def _end_all(self, how: Ending) -> None:
+        self._over = how
         for wait in self._under_way:
             _end(wait, how)
 

@@ -74,7 +74,7 @@ class World:
 
     def reset(self) -> None:
         """Forget everything, requests that still wait included; the clock starts again at 0."""
-        self.waits.reset()
+        self.waits = self.waits.reset()
         self.clock.reset()
         self.objects.clear()
         self.faults.clear()
