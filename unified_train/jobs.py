@@ -29,9 +29,6 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
     if job.finished:
         return job
     status = settled(job.status, snapshot.status)
-    change = Change(at=now, status=status, raw_status=snapshot.raw_status, phase=snapshot.phase)
-    last = job.history[-1] if job.history else None
-    same = last is not None and change.model_copy(update={"at": last.at}) == last
     return job.model_copy(
         update={
             "id": snapshot.id,
@@ -49,10 +46,18 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
             "name": _either(job.name, snapshot.name),
             "base_model": _either(snapshot.base_model, job.base_model),
             "notes": tuple(dict.fromkeys([*job.notes, *snapshot.notes, *_missing(job, snapshot)])),
-            "history": job.history if same else (*job.history, change),
+            "history": _history(job.history, status, snapshot, now),
             "raw": redact.payload(snapshot.raw),
         }
     )
+
+
+def _history(history: tuple[Change, ...], status: Status, snapshot: Snapshot, now: datetime) -> tuple[Change, ...]:
+    """The history with one more change, if it is one."""
+    last = history[-1] if history else None
+    if last and (last.status, last.raw_status, last.phase) == (status, snapshot.raw_status, snapshot.phase):
+        return history
+    return (*history, Change(at=now, status=status, raw_status=snapshot.raw_status, phase=snapshot.phase))
 
 
 def _missing(job: Job, snapshot: Snapshot) -> list[str]:

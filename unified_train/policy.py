@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from uuid import uuid4
 
 import tenacity
 
@@ -154,7 +154,7 @@ class Conversation:
 
     def moment(self) -> Moment:
         """The vendor's time, as far as we know it, and a nonce."""
-        return Moment(self._clock() + self._skew, uuid4().hex)
+        return Moment(self._clock() + self._skew, token_hex(16))
 
     def run(self, flow: Flow[R], handler: Handler | None = None) -> Workflow[R]:
         """Run a provider's flow, passing every request that it yields through the handlers.
@@ -192,11 +192,22 @@ class Conversation:
 
     def send(self, request: Request, permit: Permit | None = None) -> Workflow[Response]:
         """Send one request with all the handlers, and return an accepted answer; each attempt needs the permit."""
-        if request.signed and request.origin != origin(self.provider.base_url):
+        base = self.provider.base_url
+        if request.signed and not request.url.startswith(f"{base}/") and request.origin != origin(base):
             raise ConfigurationError(
-                f"{request.operation}: a signed request may go only to {origin(self.provider.base_url)},"
+                f"{request.operation}: a signed request may go only to {origin(base)},"
                 f" not to {request.origin}; this is a mistake in the plugin {self.provider.slug}"
             )
+        try:
+            return (yield from self._attempt(request, 1, permit))
+        except (ApiError, TransportError) as error:
+            failed = error
+        return (yield from self._retried(request, permit, failed))
+
+    def _retried(
+        self, request: Request, permit: Permit | None, failed: ApiError | TransportError
+    ) -> Workflow[Response]:
+        """Decide on a first attempt that failed, and make further ones; most requests never come here."""
         controller = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retry.attempts),
             wait=self._wait,
@@ -205,6 +216,7 @@ class Conversation:
         )
         controller.begin()
         state = tenacity.RetryCallState(controller, fn=None, args=(request,), kwargs={})
+        state.set_exception((type(failed), failed, failed.__traceback__))
         while True:
             try:
                 decision = controller.iter(state)
@@ -235,7 +247,9 @@ class Conversation:
         status: int | None = None
         failed: str | None = None
         try:
-            yield from sleep(self._limiter.reserve(request.operation, request.units))
+            delay = self._limiter.reserve(request.operation, request.units)
+            if delay > 0:
+                yield from sleep(delay)
             response = yield from self._followed(self._signed(request), permit)
             if request.signed:
                 self._heard = response.headers.get("date", ""), self._clock()
@@ -252,19 +266,20 @@ class Conversation:
         else:
             return response
         finally:
-            self.tell(
-                RequestFinished(
-                    provider=self.provider.slug,
-                    operation=request.operation,
-                    method=request.method,
-                    url=redact.url(request.url_with_query),
-                    effect=request.effect,
-                    attempt=number,
-                    seconds=time.monotonic() - started,
-                    status=status,
-                    error=failed,
+            if self._observer is not None:
+                self.tell(
+                    RequestFinished(
+                        provider=self.provider.slug,
+                        operation=request.operation,
+                        method=request.method,
+                        url=redact.url(request.url_with_query),
+                        effect=request.effect,
+                        attempt=number,
+                        seconds=time.monotonic() - started,
+                        status=status,
+                        error=failed,
+                    )
                 )
-            )
 
     def _signed(self, request: Request) -> Request:
         if not request.signed:

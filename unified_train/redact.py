@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,6 +25,7 @@ _SECRET_KEY = re.compile(
     r"(api[_-]?key|secret|token|password|access[_-]?key([_-]?(id|secret))?|authorization|wandb_?key)$", re.IGNORECASE
 )
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")
+_SPACE = re.compile(r"\s")
 _CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OSS4-HMAC-SHA256)\s+[^\s\"'\\]+")
 
 
@@ -45,7 +47,10 @@ def _parameter(pair: str) -> str:
 
 def text(value: str) -> str:
     """Text with the signatures of every URL in it, and every Authorization value, taken out."""
-    return _CREDENTIALS.sub(rf"\1 {HIDDEN}", _URL.sub(lambda found: url(found.group()), value))
+    if "://" in value:
+        value = _URL.sub(lambda found: url(found.group()), value)
+    # Most texts of a payload are single words, which can't hold a scheme and its credentials.
+    return _CREDENTIALS.sub(rf"\1 {HIDDEN}", value) if _SPACE.search(value) else value
 
 
 def headers(values: Mapping[str, str]) -> dict[str, str]:
@@ -55,11 +60,18 @@ def headers(values: Mapping[str, str]) -> dict[str, str]:
 
 def payload(value: Any) -> Any:
     """A JSON value with secrets hidden, wherever they are nested, and its URLs cleaned."""
+    if isinstance(value, str):
+        return text(value)
     if isinstance(value, dict):
         return {
-            key: HIDDEN if isinstance(item, str) and _SECRET_KEY.search(str(key)) else payload(item)
+            key: (HIDDEN if _names_secret(str(key)) else text(item)) if isinstance(item, str) else payload(item)
             for key, item in value.items()
         }
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [payload(item) for item in value]
-    return text(value) if isinstance(value, str) else value
+    return value
+
+
+@lru_cache(maxsize=4096)  # a vendor's records have the same names each time
+def _names_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None

@@ -114,9 +114,10 @@ class Novita(Account):
 
     def sign(self, request: Request, moment: Moment) -> Request:  # noqa: ARG002 - a bearer key needs no moment
         """Add the key; the documentation asks for the content type on GET too (dossier 1)."""
-        key = self.settings.api_key.get_secret_value()
-        signed = request.with_headers(authorization=f"Bearer {key}", accept="application/json")
-        return signed if request.body else signed.with_headers(content_type="application/json")
+        headers = {"authorization": f"Bearer {self.settings.api_key.get_secret_value()}", "accept": "application/json"}
+        if request.body is None:
+            headers["content_type"] = "application/json"
+        return request.with_headers(**headers)
 
     def refusal(self, response: Response) -> ApiError | None:
         """Classify by the vendor's reason, then by status (dossier 2.3)."""
