@@ -465,7 +465,7 @@ class TestTransport:
         self, client: Any, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An answer larger than any picture is not read to its end."""
-        monkeypatch.setattr("unified_train.engine.LARGEST_ANSWER", 10)
+        monkeypatch.setattr("unified_train.transport.wire.LARGEST_ANSWER", 10)
         vendor.script = [httpx.Response(200, content=b"x" * 11)] * 3
         with pytest.raises(TransportError, match="larger than 10 bytes"):
             client.poll("plain:training:7")

@@ -53,8 +53,8 @@ def test_the_core_knows_no_provider(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(CORE)))
-def test_only_the_engine_imports_httpx(path: Path) -> None:
-    """Outside the engine and the sandbox httpx is known to type checkers at most."""
+def test_only_its_transport_imports_an_http_library(path: Path) -> None:
+    """Each HTTP library is imported by one file; outside the sandbox no other knows them but to type checkers."""
     tree = ast.parse(path.read_text())
     for block in ast.walk(tree):
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
@@ -62,8 +62,9 @@ def test_only_the_engine_imports_httpx(path: Path) -> None:
     found = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names] + [
         node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
     ]
-    allowed = path.name == "engine.py"
-    assert allowed or not [name for name in found if name.partition(".")[0] in {"httpx", "httpcore"}]
+    allowed = {"over_httpx.py": {"httpx"}, "over_aiohttp.py": {"aiohttp", "yarl"}}.get(path.name, set())
+    libraries = {"httpx", "httpcore", "aiohttp", "yarl"}
+    assert not {name.partition(".")[0] for name in found} & libraries - allowed
 
 
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(CORE)))

@@ -6,7 +6,6 @@ transmit, observe, follow redirects, sign, refuse, retry.
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import random
 import time
@@ -15,8 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-
-import tenacity
 
 from unified_train import redact
 from unified_train.addresses import Addresses, redirected
@@ -37,6 +34,8 @@ from unified_train.provider import error_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import tenacity
 
     from unified_train.flow import Permit
     from unified_train.provider import AnyProvider
@@ -208,6 +207,8 @@ class Conversation:
         self, request: Request, permit: Permit | None, failed: ApiError | TransportError
     ) -> Workflow[Response]:
         """Decide on a first attempt that failed, and make further ones; most requests never come here."""
+        import tenacity
+
         controller = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retry.attempts),
             wait=self._wait,
@@ -418,8 +419,10 @@ def retry_after(response: Response, now: datetime) -> float | None:
 
 def _date(text: str | None) -> datetime | None:
     """An HTTP date, aware; None for anything else."""
+    from email.utils import parsedate_to_datetime
+
     try:
-        return email.utils.parsedate_to_datetime(text or "").astimezone(UTC)
+        return parsedate_to_datetime(text or "").astimezone(UTC)
     except ValueError:
         return None
 

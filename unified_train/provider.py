@@ -26,7 +26,7 @@ from unified_train.errors import (
 )
 from unified_train.http import Effect, JsonBody, Moment, Request, Response
 from unified_train.limiter import Rate
-from unified_train.records import Asked, Record, sentence
+from unified_train.records import BUILT_LATE, Asked, Record, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -217,7 +217,9 @@ class Options(Asked):
 class Wire(BaseModel):
     """A part of a vendor's answer; unknown fields are ignored, since vendors add some."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True, defer_build=BUILT_LATE
+    )
 
     @classmethod
     def parse(cls, response: Response) -> Self:

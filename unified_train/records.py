@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import VERSION, AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from unified_train.errors import InvalidOptions
 
@@ -15,10 +14,17 @@ if TYPE_CHECKING:
     from pydantic import ModelWrapValidatorHandler
 
 
+BUILT_LATE = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
+"""Whether models are made ready at their first use, which saves time at the start; before 2.14 pydantic could trip over
+itself there when two threads were first at once."""
+
+
 class Record(BaseModel):
     """A frozen value; unknown fields are refused and inputs never appear in validation messages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, defer_build=BUILT_LATE
+    )
 
 
 def _filled(text: str) -> str:
@@ -62,6 +68,8 @@ def _problem(fields: Iterable[str], location: tuple[int | str, ...], kind: str, 
     if kind != "extra_forbidden":
         told = message.removeprefix("Value error, ")
         return f"{name}: {told[:1].lower()}{told[1:]}"
+    from difflib import get_close_matches
+
     known = sorted(fields)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"

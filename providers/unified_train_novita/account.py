@@ -65,7 +65,7 @@ class CatalogueModel(Wire):
     name: Text = ""
     sd_name: Text = ""
     sd_name_in_api: Text = ""
-    type: Annotated[ModelType, Object] = ModelType()
+    type: Annotated[ModelType, Object] = Field(default_factory=ModelType)
     status: Whole = None
     source: Text = ""
     base_model: Text = ""

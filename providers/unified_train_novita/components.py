@@ -54,28 +54,30 @@ class FaceCropRegion(Options):
     """Cut each picture to its face; a picture without one may be refused with IMAGE_NO_FACE_DETECTED."""
 
     name: Literal["face_crop_region"]
-    args: CropArgs = CropArgs()
+    args: CropArgs = Field(default_factory=CropArgs)
 
 
 class Resize(Options):
     """Bring each picture to one size."""
 
     name: Literal["resize"]
-    args: ResizeArgs = ResizeArgs()
+    args: ResizeArgs = Field(default_factory=ResizeArgs)
 
 
 class FaceRestore(Options):
     """Mend the faces in each picture."""
 
     name: Literal["face_restore"]
-    args: RestoreArgs = RestoreArgs()
+    args: RestoreArgs = Field(default_factory=RestoreArgs)
 
 
 Component: TypeAlias = Annotated[FaceCropRegion | Resize | FaceRestore, Field(discriminator="name")]
 """One step of the preparation, such as `{"name": "face_crop_region", "args": {"ratio": 1.4}}`."""
 
-RESIZE_ONLY = (Resize(name="resize"),)
-"""Unless told: the field is required, and the face components are of no use to pictures without a face."""
+
+def resize_only() -> tuple[Resize]:
+    """Unless told: the field is required, and the face components are of no use to pictures without a face."""
+    return (Resize(name="resize"),)
 
 
 def sent(component: FaceCropRegion | Resize | FaceRestore, width: int, height: int) -> dict[str, Any]:

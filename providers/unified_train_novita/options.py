@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from unified_train import Options, Settings
-from unified_train_novita.components import RESIZE_ONLY, Component
+from unified_train_novita.components import Component, resize_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class NovitaTraining(Options):
     endpoint: Literal["subject", "style"] | None = None
     width: _Side | None = None
     height: _Side | None = None
-    components: Annotated[tuple[Component, ...], Field(min_length=1)] = RESIZE_ONLY
+    components: Annotated[tuple[Component, ...], Field(min_length=1)] = Field(default_factory=resize_only)
     train_batch_size: Annotated[int, Field(ge=1, le=4)] | None = None
     lr_scheduler: (
         Literal["constant", "linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"] | None

@@ -144,7 +144,7 @@ class TrainingState(Wire):
 
     task_status: str
     models: Models = []
-    extra: Annotated[Progress, Object] = Progress()
+    extra: Annotated[Progress, Object] = Field(default_factory=Progress)
 
 
 class ListedTraining(Wire):
@@ -176,7 +176,7 @@ class Page(Wire):
     """One page of a list; its items are read one by one."""
 
     items: Rows
-    pagination: Annotated[Pagination, Object] = Pagination()
+    pagination: Annotated[Pagination, Object] = Field(default_factory=Pagination)
 
 
 class TrainingList(Page):
@@ -203,7 +203,7 @@ class Picture(Wire):
 
     image_url: Text = ""
     image_type: Text = ""
-    nsfw_detection_result: Annotated[Safety, Object] = Safety()
+    nsfw_detection_result: Annotated[Safety, Object] = Field(default_factory=Safety)
 
 
 class Task(Wire):
@@ -227,7 +227,7 @@ class GenerationState(Wire):
 
     task: Task
     images: Annotated[list[Picture], BeforeValidator(_objects)] = []
-    extra: Annotated[GenerationExtra, Object] = GenerationExtra()
+    extra: Annotated[GenerationExtra, Object] = Field(default_factory=GenerationExtra)
 
     @property
     def pictures(self) -> list[Picture]:

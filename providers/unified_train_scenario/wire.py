@@ -156,7 +156,7 @@ class JobRecord(Wire):
     type: str = Field(default="", alias="jobType")
     status: str = ""
     progress: Fraction = None
-    metadata: Metadata = Metadata()
+    metadata: Metadata = Field(default_factory=Metadata)
     billing: Billing | None = None
     created: Date = Field(default=None, alias="createdAt")
     updated: Date = Field(default=None, alias="updatedAt")
@@ -240,8 +240,8 @@ class Asset(Wire):
     url: str = ""
     status: str = "success"
     media_type: str | None = Field(default=None, alias="mimeType")
-    properties: Properties = Properties()
-    metadata: AssetMetadata = AssetMetadata()
+    properties: Properties = Field(default_factory=Properties)
+    metadata: AssetMetadata = Field(default_factory=AssetMetadata)
     nsfw: tuple[str, ...] | None = None
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,8 @@ def warn_of_misspelled(environ: Mapping[str, str]) -> None:
     strange = tuple(sorted(name for name in environ if name.startswith(PREFIX) and name not in _OWN))
     if not strange:
         return
+    from difflib import get_close_matches
+
     known = _known(strange)
     for name in strange:
         if name in known:

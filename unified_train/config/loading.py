@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +110,8 @@ def _check_providers(file: TomlFile, values: Mapping[str, Any], above: tuple[str
 
     A slug that is like no other may be that of a plugin which is installed elsewhere.
     """
+    from difflib import get_close_matches
+
     slugs = plugins.installed() if "providers" in values else []
     for slug, fields in _table(values, "providers").items():
         if slug not in slugs and get_close_matches(slug, slugs, n=1):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
 from unified_train.errors import ConfigurationError, MissingCredentials
@@ -143,6 +141,9 @@ def _of_keyring(target: str, place: str) -> str:
 
 
 def _of_command(target: str, folder: Path, place: str) -> str:
+    import shlex
+    import subprocess
+
     name = target.split(maxsplit=1)[0]
     remedy = "run it by hand to see why"
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -216,6 +215,8 @@ def _holds_secret(annotation: object) -> bool:
 
 def near(name: str, known: Sequence[str]) -> str:
     """What was probably meant."""
+    from difflib import get_close_matches
+
     found = get_close_matches(name, known, n=1)
     return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(known)}"
 
