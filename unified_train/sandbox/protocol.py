@@ -76,7 +76,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(Joining(transport))
 
     def on_headers_complete(self) -> None:
-        """Begin a request; its query apart, since httptools takes no URL of 64 KB, and some carry long lists of others."""
+        """Begin a request; its query apart, for httptools takes no URL of 64 KB, and a query may be a list of URLs."""
         self.url, _, query = self.url.partition(b"?")
         super().on_headers_complete()
         self.scope["query_string"] = query  # what answers the request begins in the loop's next round
