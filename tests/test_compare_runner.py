@@ -531,7 +531,7 @@ class TestTime(OneColour):
         )
         assert [failure.seed for failure in second.failures] == [3, 4]
         studio.words = {}
-        third = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.05)
+        third = ask(reach(), request_, tmp_path / "r", providers=["plain"])
         assert [picture.seconds for picture in third.pictures] == [None, None]
         assert set(studio.count().values()) == {1, 2}
         assert ask(reach(), request_, tmp_path / "r", providers=["plain"]) == third

@@ -189,7 +189,7 @@ def test_every_kind_is_logged(tiny: Setup) -> None:
     for kind in KINDS:
         tiny.fault(kind=kind)
         try:
-            tiny.http.post("/tiny/jobs", json={}, timeout=0.05)
+            tiny.http.post("/tiny/jobs", json={}, timeout=httpx.Timeout(30, read=0.05))
         except httpx.TransportError:
             continue
     assert [entry.fault for entry in tiny.world.requests] == list(KINDS)
