@@ -13,7 +13,7 @@ from unified_train.sandbox import Sandbox
 FEW = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-SIDES = st.integers(8, 40).map(lambda steps: steps * 16)
+SIDES = st.integers(8, 20).map(lambda steps: steps * 16)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -20,14 +21,29 @@ PROVIDERS = ROOT / "providers"
 PUBLIC = (ROOT / "tests" / "data" / "public-names.txt").read_text().split()
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in a file, for several tests; none may change it."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, and every name it takes from our package, as dotted names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             yield node.module or ""
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions, also those within classes, blocks and functions, without a look at the expressions."""
+    parts = ("body", "handlers", "orelse", "finalbody")
+    for node in [node for part in parts for node in getattr(tree, part, [])]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+        yield from functions(node)
 
 
 def core_files() -> list[Path]:
@@ -41,7 +57,7 @@ def test_a_provider_imports_only_what_a_stranger_could(path: Path) -> None:
     for name in imports(path):
         top = name.partition(".")[0]
         assert name == "unified_train" or top in {own, "pydantic"} or top in sys.stdlib_module_names, name
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module == "unified_train":
             assert {alias.name for alias in node.names} <= set(unified_train.__all__)
 
@@ -70,16 +86,15 @@ def test_only_its_transport_imports_an_http_library(path: Path) -> None:
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(CORE)))
 def test_the_core_names_no_vendor_in_code(path: Path) -> None:
     """Vendors are named in documentation and examples at most, never in what the core does."""
-    tree = ast.parse(path.read_text())
     words = {"scenario", "alibaba", "novita"}
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Name | ast.Attribute):
             assert not words & {getattr(node, "id", ""), getattr(node, "attr", "")}
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -133,8 +148,8 @@ def test_folders_wheel_and_entry_points_agree() -> None:
 def test_every_test_says_what_is_true() -> None:
     """Each test has a docstring of one sentence."""
     for path in (ROOT / "tests").rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+        for node in functions(ast.parse(path.read_text())):
+            if node.name.startswith("test_"):
                 text = ast.get_docstring(node)
                 assert text, f"{path.name}: {node.name} has no docstring"
                 assert text.rstrip().endswith("."), f"{path.name}: {node.name}"

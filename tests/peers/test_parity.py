@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -106,11 +106,19 @@ class Recorder:
         return self._add(**request)
 
     def _reading(
-        self, *, vendor: str | None, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+        self,
+        *,
+        vendor: str | None,
+        method: str,
+        path: str,
+        query: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
     ) -> Seen:
-        scheme = headers.get("authorization", "none").split(" ")[0]
-        facts: dict[str, object] = {"auth": scheme, "content-type": headers.get("content-type", "none")}
-        facts |= {name: headers[name] for name in ("x-acs-action", "x-acs-version") if name in headers}
+        sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+        scheme = sent.get("authorization", "none").split(" ")[0]
+        facts: dict[str, object] = {"auth": scheme, "content-type": sent.get("content-type", "none")}
+        facts |= {name: sent[name] for name in ("x-acs-action", "x-acs-version") if name in sent}
         if vendor:  # a presigned URL's query is its signature
             facts |= {f"query.{name}": neutral(value, self.names) for name, value in parse_qsl(query, True)}
         facts |= self._body(body)

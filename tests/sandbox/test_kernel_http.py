@@ -189,7 +189,7 @@ def test_every_kind_is_logged(tiny: Setup) -> None:
     for kind in KINDS:
         tiny.fault(kind=kind)
         try:
-            tiny.http.post("/tiny/jobs", json={}, timeout=0.05)
+            tiny.http.post("/tiny/jobs", json={}, timeout=httpx.Timeout(30, read=0.05))
         except httpx.TransportError:
             continue
     assert [entry.fault for entry in tiny.world.requests] == list(KINDS)
@@ -331,7 +331,7 @@ def test_log_order_and_limit(tiny: Setup) -> None:
     """Requests are numbered in their order, and the oldest are forgotten at last."""
     log = RequestLog(tiny.world.clock)
     for _ in range(MOST_KEPT + 2):
-        log.add(vendor=None, method="GET", path="/", query="", headers={}, body=b"")
+        log.add(vendor=None, method="GET", path="/", query="", headers=[], body=b"")
     entries = log.entries()
     assert (len(log), entries[0].n, entries[-1].n) == (MOST_KEPT, 3, MOST_KEPT + 2)
     assert all(a.n < b.n for a, b in pairwise(entries))

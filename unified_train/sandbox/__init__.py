@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sandbox"]
 
-_EXTRA = frozenset({"starlette", "uvicorn", "h11", "PIL", "anyio"})
+_EXTRA = frozenset({"starlette", "uvicorn", "httptools", "PIL", "anyio"})
 
 
 def __getattr__(name: str) -> object:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route, Router
+from starlette.routing import Route
 
 from unified_train.sandbox.alibaba import AlibabaSandbox
 from unified_train.sandbox.control import Control
 from unified_train.sandbox.gate import Gate
 from unified_train.sandbox.novita import NovitaSandbox
+from unified_train.sandbox.routing import Routes
 from unified_train.sandbox.scenario import ScenarioSandbox
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class App:
         routes = [*self.control.routes(), *world.objects.routes()]
         for vendor in self.vendors.values():
             routes += [*vendor.routes(), *_unknown_routes(vendor)]
-        self.gate = Gate(Router(routes, redirect_slashes=False, default=_nothing), world, self.vendors.values())
+        self.gate = Gate(Routes(routes, default=_nothing), world, self.vendors.values())
 
 
 def _unknown_routes(vendor: Vendor) -> list[Route]:

@@ -38,8 +38,13 @@ def curve(picture: Image.Image, shape: Callable[[float], float]) -> Image.Image:
 def ramp(grey: Image.Image, colours: Sequence[Colour], *, steps: int = 256) -> Image.Image:
     """A grey picture in the colours of a gradient, in so many flat steps."""
     grey = grey.convert("L")
+    return Image.merge("RGB", [grey.point(table) for table in _gradient(tuple(colours), steps)])
+
+
+@lru_cache(maxsize=32)
+def _gradient(colours: tuple[Colour, ...], steps: int) -> list[list[int]]:
     table = [between(colours, int(level * steps / 256) / max(1, steps - 1)) for level in range(256)]
-    return Image.merge("RGB", [grey.point([colour[band] for colour in table]) for band in range(3)])
+    return [[colour[band] for colour in table] for band in range(3)]
 
 
 def mixed(first: Image.Image, second: Image.Image, share: float) -> Image.Image:
@@ -89,8 +94,13 @@ def textured(picture: Image.Image, grey: Image.Image, share: float) -> Image.Ima
 
 def darker_edges(picture: Image.Image, share: float) -> Image.Image:
     """A soft vignette."""
-    mask = curve(halo(picture.size, inner=0.4, outer=1.05), lambda level: 1 - share * (1 - level))
-    return ImageChops.multiply(picture, Image.merge("RGB", [mask] * 3))
+    return ImageChops.multiply(picture, _vignette(picture.size, share))
+
+
+@lru_cache(maxsize=8)
+def _vignette(size: Size, share: float) -> Image.Image:
+    mask = curve(halo(size, inner=0.4, outer=1.05), lambda level: 1 - share * (1 - level))
+    return Image.merge("RGB", [mask] * 3)
 
 
 def between(colours: Sequence[Colour], position: float) -> Colour:

@@ -87,6 +87,10 @@ class Clock:
         """Real time and skew, aware, UTC; signatures are checked against it and vendors' timestamps show it."""
         return datetime.fromtimestamp(self._unix(), tz=UTC) + timedelta(seconds=self._skew)
 
+    def unix(self) -> float:
+        """The same in Unix seconds."""
+        return self._unix() + self._skew
+
     def advance(self, seconds: float) -> None:
         """Turn `now` and `wall` forward by so many seconds.
 

@@ -66,6 +66,8 @@ class Exchange:
         """Send the head of the answer held back: with the length of `body`, and `headers` in the place of its own."""
         changed = {**(headers or {}), "content-length": str(len(body))}
         await self._note({**self._start, "headers": _with(self._start["headers"], changed)})
+        # With this the head goes out: what follows may be long in coming.
+        await self._note({"type": "http.response.body", "body": b"", "more_body": True})
 
     async def part(self, body: bytes, *, more: bool = False) -> None:
         """Send a part of the answer's body."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from email.utils import format_datetime
+from email.utils import formatdate
+from math import floor
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from unified_train.sandbox import mishaps
 from unified_train.sandbox.control import CONTROL_PREFIX
 from unified_train.sandbox.exchange import Exchange
+from unified_train.sandbox.protocol import joining
 from unified_train.sandbox.wire import read_body
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ class Gate:
     def __init__(self, app: ASGIApp, world: World, vendors: Iterable[Vendor]) -> None:
         self._app = app
         self._world = world
-        self._vendors = list(vendors)
+        self._vendors = [(f"{vendor.prefix}/", vendor) for vendor in vendors]
+        self._second: int | None = None  # which `_written` is the date of
+        self._written = b""
 
     def close(self) -> None:
         """Cut waits short; to be called in the server's loop."""
@@ -44,7 +48,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or drop it."""
         path: str = scope["path"]
-        send = self._dated(send)
+        send = self._dated(receive, send)
         if path == CONTROL_PREFIX or path.startswith(f"{CONTROL_PREFIX}/"):
             await self._app(scope, receive, send)
             return
@@ -57,18 +61,30 @@ class Gate:
         entry.fault = fault.kind if fault else None
         await self._run(Exchange(self._app, scope, receive, send, body, entry, self._world.waits), vendor, fault)
 
-    def _dated(self, send: Send) -> Send:
+    def _dated(self, receive: Receive, send: Send) -> Send:
         """Send answers with the time of the sandbox's clock, by which vendors refuse dates, unless they have a Date."""
+        transport = joining(receive)
 
         async def dated(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", []))
-                if not any(name.lower() == b"date" for name, _ in headers):
-                    date = format_datetime(self._world.clock.date(), usegmt=True)
-                    message = {**message, "headers": [*headers, (b"date", date.encode())]}
+            if message["type"] != "http.response.start":
+                await send(message)
+                if transport:
+                    transport.release()
+                return
+            headers = message.get("headers", [])
+            if not any(name.lower() == b"date" for name, _ in headers):
+                message = {**message, "headers": [*headers, (b"date", self._date())]}
+            if transport:
+                transport.hold()
             await send(message)
 
         return dated
+
+    def _date(self) -> bytes:
+        second = floor(self._world.clock.unix())
+        if second != self._second:
+            self._second, self._written = second, formatdate(second, usegmt=True).encode()
+        return self._written
 
     async def _run(self, exchange: Exchange, vendor: Vendor | None, fault: Fault | None) -> None:
         if fault is None:
@@ -89,7 +105,8 @@ class Gate:
         return vendor.expired(Request(exchange.scope)) if vendor else self._world.objects.expired()
 
     def _vendor(self, path: str) -> Vendor | None:
-        return next((vendor for vendor in self._vendors if f"{path}/".startswith(f"{vendor.prefix}/")), None)
+        path += "/"
+        return next((vendor for prefix, vendor in self._vendors if path.startswith(prefix)), None)
 
     def _noted(self, scope: Scope, vendor: Vendor | None, body: bytes) -> Entry:
         return self._world.requests.add(
@@ -97,6 +114,6 @@ class Gate:
             method=scope["method"],
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            headers=scope["headers"],
             body=body,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/jpg": "JPEG", "image/webp": "WEBP"}
 # Quick rather than small: these files travel over loopback.
 _SAVING: dict[str, dict[str, int]] = {
-    "PNG": {"compress_level": 1},
+    "PNG": {"compress_level": 1, "compress_type": zlib.Z_RLE},
     "JPEG": {"quality": 90},
     "WEBP": {"quality": 88, "method": 1},
 }
-_LARGEST_SIDE = 1024  # what is larger is made at this size and enlarged
+_LARGEST_SIDE = 768  # what is larger is made at this size and enlarged
 _CHOICE = 3  # photos that are looked at for one picture
 _HALF = 0.5
 _ROOM = 1.06  # around the picture, for turning it
@@ -102,10 +103,11 @@ def _shot(photos: Sequence[bytes], size: brushes.Size, seed: int, rng: random.Ra
     # Seeds that follow each other choose from different photos: a batch is not four times the same pose.
     step = min(len(order), _CHOICE) or 1
     candidates = [_decoded(photos[index], size) for index in order[seed % step :: step][:_CHOICE]]
-    readable = [photo for photo in candidates if photo is not None]
+    readable = [found for found in candidates if found is not None]
     if not readable:
-        return next((_cropped(photo, size, rng) for data in photos if (photo := _decoded(data, size))), None)
-    return _cropped(max(readable, key=_detail), size, rng)
+        return next((_cropped(found[0], size, rng) for data in photos if (found := _decoded(data, size))), None)
+    best, _ = max(readable, key=lambda found: found[1])
+    return _cropped(best, size, rng)
 
 
 def _detail(photo: Image.Image) -> float:
@@ -114,11 +116,14 @@ def _detail(photo: Image.Image) -> float:
     return ImageStat.Stat(small.filter(ImageFilter.FIND_EDGES)).mean[0]
 
 
-def _decoded(data: bytes, size: brushes.Size) -> Image.Image | None:
+@lru_cache(maxsize=12)  # one training's photos: each is looked at for many pictures
+def _decoded(data: bytes, size: brushes.Size) -> tuple[Image.Image, float] | None:
+    """The photo and how much there is to see on it."""
     try:
-        with Image.open(io.BytesIO(data)) as photo:
-            photo.draft("RGB", size)
-            return ImageOps.exif_transpose(photo).convert("RGB")
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.draft("RGB", size)
+            photo = ImageOps.exif_transpose(opened).convert("RGB")
+            return photo, _detail(photo)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
 
@@ -153,22 +158,22 @@ def _elsewhere(size: brushes.Size, palette: Palette, rng: random.Random) -> Imag
 def _marked(picture: Image.Image) -> Image.Image:
     """The picture with a small mark in the lower right corner, so that nobody takes it for a vendor's."""
     side = min(picture.size)
-    mark = _mark(max(7, round(side * 0.028)))
+    mark, shadow = _mark(max(7, round(side * 0.028)))
     place = picture.width - mark.width - round(side * 0.035), picture.height - mark.height - round(side * 0.035)
-    # White on a soft shadow can be read on any ground.
-    shadow = brushes.curve(mark.filter(ImageFilter.GaussianBlur(mark.height * 0.16)), lambda level: level * 2.2)
-    picture.paste((0, 0, 0), place, brushes.curve(shadow, lambda level: min(level, 0.6)))
+    picture.paste((0, 0, 0), place, shadow)
     picture.paste((255, 255, 255), place, mark)
     return picture
 
 
 @lru_cache(maxsize=8)
-def _mark(size: int) -> Image.Image:
+def _mark(size: int) -> tuple[Image.Image, Image.Image]:
+    """The mark, and its soft shadow: white on that can be read on any ground."""
     font = ImageFont.load_default(size)
     left, top, right, bottom = font.getbbox("sandbox")
     mask = Image.new("L", (int(right - left) + 2 * size, int(bottom - top) + size))
     ImageDraw.Draw(mask).text((size - left, size / 2 - top), "sandbox", fill=235, font=font)
-    return mask
+    blurred = mask.filter(ImageFilter.GaussianBlur(mask.height * 0.16))
+    return mask, brushes.curve(blurred, lambda level: min(level * 2.2, 0.6))
 
 
 def _encoded(picture: Image.Image, kind: str) -> bytes:

@@ -7,13 +7,14 @@ import json
 import threading
 from collections import deque
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from unified_train import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from unified_train.sandbox.clock import Clock
 
@@ -22,6 +23,7 @@ MOST_KEPT = 20_000
 
 _LONGEST_STRING = 1024
 _JSON_STARTS = (b"{", b"[")
+_MOST_KNOWN = 256  # nonces and dates are among them, so that they come and go
 
 
 @dataclass(slots=True)
@@ -64,11 +66,19 @@ class RequestLog:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=MOST_KEPT)
         self._count = 0
+        self._harmless: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
     def add(
-        self, *, vendor: str | None, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+        self,
+        *,
+        vendor: str | None,
+        method: str,
+        path: str,
+        query: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
     ) -> Entry:
-        """Keep one request; what answered it is filled in later."""
+        """Keep one request; what answered it is filled in later. The headers are ASGI's."""
         value = _json(body)
         entry = Entry(
             n=0,
@@ -77,7 +87,7 @@ class RequestLog:
             method=method,
             path=path,
             query=_query(query),
-            headers=redact.headers(headers),
+            headers=dict([self._harmless.get(header) or self._header(*header) for header in headers]),
             json=redact.payload(_shortened(value)),
             body={"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)} if body and value is None else None,
         )
@@ -86,6 +96,19 @@ class RequestLog:
             entry.n = self._count
             self._entries.append(entry)
         return entry
+
+    def _header(self, name: bytes, value: bytes) -> tuple[str, str]:
+        """One header as it is kept, and remembered for the next request if there is nothing to hide in it.
+
+        A client sends the same ones with each request: to know them saves the time, and the memory of 20,000 copies.
+        """
+        read, given = intern(name.decode("latin-1")), value.decode("latin-1")
+        kept = read, redact.headers({read: given})[read]
+        if kept[1] == given:
+            if len(self._harmless) == _MOST_KNOWN:
+                self._harmless.clear()
+            self._harmless[name, value] = kept
+        return kept
 
     def entries(self) -> list[Entry]:
         """The requests, newest last."""

@@ -15,6 +15,7 @@ import uvicorn
 from unified_train.sandbox.app import VENDORS, App
 from unified_train.sandbox.clock import DEFAULT_SPEED
 from unified_train.sandbox.control import environment
+from unified_train.sandbox.protocol import Protocol
 from unified_train.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS = 75  # longer than a client waits between two polls: it must not write into a closing connection
 _STOP_SECONDS = 2  # for requests under way when the sandbox is closed
-_MOST_HEAD_BYTES = 256 * 1024  # one vendor takes its parameters, with long lists of URLs, in the query
 
 
 class Sandbox:
@@ -116,7 +116,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app.gate,
-                http="h11",  # dropping connections relies on it
+                http=Protocol,
+                proxy_headers=False,
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -126,7 +127,6 @@ class _Server(uvicorn.Server):
                 date_header=False,  # the gate's tells the sandbox's time
                 timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=_STOP_SECONDS,
-                h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
             )
         )
         # Its lines show signed URLs, and without a handler of its own it would still write to one added later.

@@ -78,7 +78,7 @@ def local_time(date: datetime, digits: int) -> str:
     """A time as this vendor writes it: UTC+8 without saying so, with a fraction of 0 to 9 digits."""
     local = date.astimezone(_CHINA)
     fraction = f"{local.microsecond:06}205"[:digits]
-    return f"{local:%Y-%m-%dT%H:%M:%S}" + (f".{fraction}" if fraction else "")
+    return local.replace(tzinfo=None).isoformat(timespec="seconds") + (f".{fraction}" if fraction else "")
 
 
 def _id(number: int, switches: Switches) -> str | int:

@@ -25,7 +25,7 @@ _PENDING_STAGES = ("pending", "queued-for-train")
 
 def iso(date: datetime) -> str:
     """A date as the vendor writes it: UTC, milliseconds, `Z`."""
-    return date.strftime("%Y-%m-%dT%H:%M:%S.") + f"{date.microsecond // 1000:03d}Z"
+    return date.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def milliseconds(date: datetime) -> int:
