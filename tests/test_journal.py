@@ -25,7 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unified_train import Dataset, Effect, InvalidOptions, Job, Journal, JournalError, Status, TrainingRequest, journal
-from unified_train.journal import Intent, LeaseLost, Step, at_work, new_owner
+from unified_train.journal import Intent, Step, at_work, new_owner
+from unified_train.keeper import LeaseLost
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NEEDS_POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has neither forks nor permission bits")
@@ -570,6 +571,24 @@ class TestNoJournal:
             connection.execute("UPDATE intents SET record = ?, seal = ? WHERE key = 'key 7'", row)
         with closing(Journal(path)) as book, pytest.raises(JournalError, match="the record of key 7 was changed"):
             book.pending()
+
+    def test_a_key_that_was_changed_in_the_index_alone(self, tmp_path: Path) -> None:
+        """Where a flipped bit lets a key be missed it is no new key, which would be paid for again."""
+        content = full_journal(tmp_path / "j.sqlite").read_bytes()
+        places = [place for place in range(len(content)) if content.startswith(b"key 7", place)]
+        assert len(places) > 2
+        for place in places:
+            changed = bytearray(content)
+            changed[place + 4] ^= 1
+            path = tmp_path / f"{place}.sqlite"
+            path.write_bytes(changed)
+            with closing(Journal(path)) as book:
+                try:
+                    known, _ = book.begin(intent("key 7"), "you")
+                except JournalError:
+                    assert path.read_bytes() == changed
+                else:
+                    assert known.steps == (step(),)
 
     @given(data=st.data())
     @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])

@@ -50,7 +50,8 @@ from unified_train import (
 )
 from unified_train.flow import Permitted
 from unified_train.http import BytesBody
-from unified_train.journal import Intent, LeaseLost, Step
+from unified_train.journal import Intent, Step
+from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, marker_of
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
@@ -286,10 +287,10 @@ class TestNames:
         assert not any("SECRET" in name for name in names)
 
 
-@pytest.mark.long
 class TestLostAnswers:
     """A request may have been accepted, and its answer did not come."""
 
+    @pytest.mark.long
     @every_vendor
     @pytest.mark.parametrize("kind", ["drop_after", "reset_after", "status_after", "truncate", "reset", "body", "json"])
     def test_what_was_accepted_is_adopted(
@@ -311,6 +312,7 @@ class TestLostAnswers:
         told = [(event.key, event.outcome) for event in events if isinstance(event, SubmissionReconciled)]
         assert told == [("k", "adopted")] or kind == "json"  # what is missing there not every flow reads
 
+    @pytest.mark.long
     @every_vendor
     @pytest.mark.parametrize("kind", ["drop_before", "reset_before", "status"])
     def test_what_was_never_accepted_is_sent_once_more(
@@ -333,6 +335,14 @@ class TestLostAnswers:
         ledger.fail("POST */trainings", "lost_after")
         ledger.unlisted = 1
         job = reach(retry=Retry(grace=1.1)).train(cat())
+        assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
+
+    def test_the_last_look_begins_after_the_grace(self, reach: Connect, ledger: Ledger) -> None:
+        """A look that began before the end of the grace and took longer is not the last one."""
+        ledger.fail("POST */trainings", "lost_after")
+        ledger.fail("GET */trainings", "call", then=lambda: time.sleep(0.3))
+        ledger.unlisted = 1
+        job = reach(retry=Retry(grace=0.2)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
 
     def test_it_is_repeated_only_once(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
@@ -376,6 +386,7 @@ class TestLostAnswers:
         assert (resumed.job.id, resumed.job.name, len(ledger.trainings)) == ("training-1", "chelsea", 1)
         assert reach().resume() == []
 
+    @pytest.mark.long
     @every_vendor
     def test_a_list_that_is_down_at_a_vendor(self, vendor: str, at: Connect, sandbox: Sandbox, few: Dataset) -> None:
         """A doubt that can't be settled now is settled by a later `resume` of another client."""
@@ -1039,7 +1050,7 @@ class TestLeases:
         path, jobs = tmp_path / "slow", []
 
         def slowly() -> None:
-            time.sleep(0.25)
+            run_out(path)  # as if it had been asleep
             with (
                 closing(Journal(path, lease=30)) as book,
                 Client(listing(), http=ledger.http(), journal=book, retry=QUICKLY) as other,
@@ -1047,7 +1058,7 @@ class TestLeases:
                 jobs.append(other.train(cat(), key="k"))
 
         ledger.fail("POST */images", "call", then=slowly)
-        with closing(Journal(path, lease=0.2)) as book:
+        with closing(Journal(path)) as book:
             jobs.append(reach(journal=book, parallel=1).train(cat(), key="k"))
         assert jobs[0].reference == jobs[1].reference == "plain:training:training-1"
         assert len(ledger.trainings) == 1
@@ -1058,7 +1069,7 @@ class TestLeases:
 
         def slowly() -> None:
             ledger.accept("trainings", {"name": f"chelsea-{marker_of('k')}"})
-            time.sleep(0.25)
+            run_out(path)  # as if it had been asleep
             with (
                 closing(Journal(path, lease=30)) as book,
                 Client(listing(), http=ledger.http(), journal=book, retry=QUICKLY) as other,
@@ -1067,9 +1078,77 @@ class TestLeases:
             raise httpx.ReadError("gone")
 
         ledger.fail("POST */trainings", "call", then=slowly)
-        with closing(Journal(path, lease=0.2)) as book:
+        with closing(Journal(path)) as book:
             jobs.append(reach(journal=book).train(cat(), key="k"))
         assert jobs[0].reference == jobs[1].reference
+        assert len(ledger.trainings) == 1
+
+    def test_one_request_that_takes_longer_than_a_lease(self, reach: Connect, ledger: Ledger, tmp_path: Path) -> None:
+        """A slow upload and a slow answer cost neither the lease nor a second try."""
+        for pattern in ("POST */images", "POST */trainings"):
+            ledger.fail(pattern, "call", then=lambda: time.sleep(0.8))
+        one = cat(dataset=Dataset.of([png(8, 8)], trigger="ohwx"))
+        with closing(Journal(tmp_path / "slow", lease=0.5)) as book:
+            assert reach(journal=book).train(one, key="k").id == "training-1"
+            assert _intent(book, "k").steps[0].adopted is False
+        assert ledger.requests == ["POST /api/images", "POST /api/trainings"]
+
+    def test_an_answer_that_comes_after_the_lease(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """Whoever slept between a request and its answer keeps the answer, though the vendor can't be asked for it."""
+        ledger.fail("POST */generations", "call", then=lambda: run_out(book.path))
+        job = reach(plain()).generate(MODEL, GenerationRequest(prompt="{subject}"), key="k")
+        assert (job.id, len(ledger.generations)) == ("generation-1", 1)
+        assert _intent(book, "k").state == "accepted"
+
+    def test_an_answer_that_comes_after_a_take_over(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """If another has meanwhile found no answer, the one that wakes up with it ends the doubt."""
+        asked = GenerationRequest(prompt="{subject}")
+
+        def meanwhile() -> None:
+            run_out(book.path)
+            with (
+                closing(Journal(book.path)) as same,
+                Client(plain(), http=ledger.http(), journal=same, retry=QUICKLY) as other,
+                pytest.raises(SubmissionUncertain),
+            ):
+                other.generate(MODEL, asked, key="k")
+
+        ledger.fail("POST */generations", "call", then=meanwhile)
+        job = reach(plain()).generate(MODEL, asked, key="k")
+        assert (job.id, len(ledger.generations)) == ("generation-1", 1)
+        assert book.pending() == []
+
+    def test_an_answer_that_comes_while_another_waits(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """Whoever has taken over, and finds nothing at the vendor, does not pay if the answer is there by then."""
+
+        def woken() -> None:
+            sent = _intent(book, "k").steps[0]
+            assert (sent.state, sent.attempts) == ("sent", 1)
+            book.testify("k", sent.model_copy(update={"attempts": 2, "state": "answered"}))  # not of this attempt
+            assert _intent(book, "k").steps[0] == sent
+            answer = {"state": "answered", "status": 200, "content": '{"id": "training-7"}'}
+            book.testify("k", sent.model_copy(update=answer))
+
+        ledger.fail("POST */trainings", "lost_before")
+        ledger.fail("GET */trainings", "call", then=woken)
+        assert reach().train(cat(), key="k").id == "training-7"
+        assert ledger.trainings == []
+        book.testify("k", _intent(book, "k").steps[0])
+        book.testify("none", _intent(book, "k").steps[0])
+        assert _intent(book, "k").job == "plain:training:training-7"
+
+    def test_an_answer_that_can_not_be_told(
+        self, reach: Connect, ledger: Ledger, book: Journal, monkeypatch: Any, caplog: Any
+    ) -> None:
+        """A journal that fails when a late answer is to be kept is told, and the vendor is asked."""
+
+        def full(*_: Any) -> None:
+            raise JournalError("no room for an answer")
+
+        monkeypatch.setattr(Journal, "testify", full)
+        ledger.fail("POST */trainings", "call", then=lambda: run_out(book.path))
+        assert reach().train(cat(), key="k").id == "training-1"
+        assert "k: the answer to training.start could not be kept: no room for an answer" in caplog.text
         assert len(ledger.trainings) == 1
 
     def test_a_lease_that_is_lost_at_the_very_end(self, reach: Connect, ledger: Ledger, monkeypatch: Any) -> None:

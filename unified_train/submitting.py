@@ -19,7 +19,8 @@ from unified_train.errors import (
     UnifiedTrainError,
 )
 from unified_train.flow import Workflow, blocking, sleep
-from unified_train.journal import Intent, LeaseLost, at_work, new_owner
+from unified_train.journal import Intent, at_work, new_owner
+from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, checked_key, marker_of
 from unified_train.models import Job
 from unified_train.submission import Submission
@@ -133,7 +134,8 @@ class Submissions:
                 intent, mine = yield from blocking(partial(take, owner))
                 if mine:
                     submission = Submission(self.journal, talk, intent, owner, inherited=intent is not asked)
-                    job = yield from self._carried(submission, carry, owner, resumed=asked is None)
+                    with self.journal.keeping(intent.key, owner):
+                        job = yield from self._carried(submission, carry, owner, resumed=asked is None)
                     if job is not None:
                         return job
             if not mine and intent.job is not None:
