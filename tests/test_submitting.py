@@ -337,6 +337,20 @@ class TestLostAnswers:
         job = reach(retry=Retry(grace=1.1)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
 
+    def test_the_grace_counts_from_the_entry(self, ledger: Ledger, tmp_path: Path) -> None:
+        """What was sent longer ago than the grace is looked for once, and then sent again without waiting."""
+        ledger.fail("POST */trainings", "killed_before")
+        assert dies(ledger, Dying(tmp_path / "j"), filed(tmp_path))
+        run_out(tmp_path / "j")
+        time.sleep(0.3)
+        with (
+            closing(Journal(tmp_path / "j")) as same,
+            Client(listing(Steps), http=ledger.http(), journal=same, retry=Retry(grace=0.3)) as client,
+        ):
+            (one,) = client.resume()
+        assert (one.error, len(ledger.trainings)) == (None, 1)
+        assert ledger.requests.count("GET /api/trainings") == 1
+
     def test_the_last_look_begins_after_the_grace(self, reach: Connect, ledger: Ledger) -> None:
         """A look that began before the end of the grace and took longer is not the last one."""
         ledger.fail("POST */trainings", "lost_after")
@@ -591,6 +605,20 @@ class TestReconciled:
         with pytest.raises((InvalidOptions, NotFound)):
             doubt.reconcile("k", reference)
         assert [known.state for known, _ in book.pending()] == ["uncertain"]
+
+    def test_a_job_of_another_call(self, doubt: Any, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """What is one call's, by submission or by hand, is never a second one's."""
+        job = reach().train(cat(), key="other")
+        with pytest.raises(InvalidOptions, match=f"{job.reference} is the job of another call, other"):
+            doubt.reconcile("k", job.reference)
+        assert [(known.key, known.state, owner) for known, owner in book.pending()] == [("k", "uncertain", None)]
+        doubt.reconcile("k", "plain:training:training-1")
+        assert book.claimant("plain:training:training-1") == "k"
+        ledger.fail("POST */trainings", "lost_before")
+        with pytest.raises(SubmissionUncertain):
+            reach(plain()).train(cat(), key="third")
+        with pytest.raises(InvalidOptions, match="training-1 is the job of another call, k"):
+            doubt.reconcile("third", "plain:training:training-1")
 
     def test_what_can_not_be_reconciled(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
         """An unknown key, a call that has a job, and one that is being worked on are left as they are."""

@@ -321,6 +321,12 @@ class Journal:
             found = cursor.execute("SELECT key, part FROM claims WHERE reference = ?", (reference,)).fetchone()
             return bool(found == (key, part))
 
+    def claimant(self, reference: str) -> str | None:
+        """The key of the call that a job at a vendor is known to be of."""
+        with self._reading() as cursor:
+            found = cursor.execute("SELECT key FROM claims WHERE reference = ?", (reference,)).fetchone()
+            return None if found is None else str(found[0])
+
     def intent(self, key: str) -> Intent | None:
         """The intent of a key."""
         with self._reading() as cursor:
