@@ -197,6 +197,22 @@ class TestOwners:
         assert str(path) in str(error.value)
         assert book.intent("k") is None
 
+    def test_nobody_writes_between_a_look_and_an_entry(self, book: Journal, other: Journal, monkeypatch: Any) -> None:
+        """Whoever begins has the file to itself from the first look on; another waits, and neither fails."""
+        monkeypatch.setattr(journal, "_BUSY", 0.05)
+        other.pending()
+        book.pending()
+        read = book._read
+
+        def meanwhile(*looked_up: Any) -> Intent | None:
+            with pytest.raises(JournalError, match=r"has held it for 0\.05 seconds"):
+                other.begin(intent("l"), "you")
+            return read(*looked_up)
+
+        monkeypatch.setattr(book, "_read", meanwhile)
+        assert book.begin(intent(), "me") == (intent(), True)
+        assert other.begin(intent("l"), "you") == (intent("l"), True)
+
     def test_many_threads_want_one_intent(self, book: Journal) -> None:
         """Of many who ask at once for one intent exactly one becomes its owner."""
         barrier, mine = threading.Barrier(16), []

@@ -46,13 +46,16 @@ from unified_train import (
     TrainingRequest,
     TransportError,
     UploadedImage,
+    engine,
+    plugins,
     submission,
 )
 from unified_train.flow import Permitted
-from unified_train.http import BytesBody
+from unified_train.http import SUBMISSION_SECONDS, BytesBody
 from unified_train.journal import Intent, Step
 from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, marker_of
+from unified_train.policy import Conversation
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
 
@@ -337,6 +340,16 @@ class TestLostAnswers:
         job = reach(retry=Retry(grace=1.1)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
 
+    @pytest.mark.parametrize(("vendor", "seconds"), [("scenario", 250), ("alibaba", 310), ("novita", 250)])
+    def test_the_grace_of_each_vendor(self, vendor: str, seconds: float) -> None:
+        """It is the longest that a request takes, and the vendor's two lags; a user's own takes its place."""
+        provider: Any = plugins.load(vendor)
+        lags = provider.acceptance_lag + provider.listing_lag
+        assert Conversation(provider, Retry()).grace == SUBMISSION_SECONDS + lags == seconds
+        assert Conversation(provider, Retry(grace=7)).grace == 7
+        limits = [engine.TIMEOUT.connect, engine.TIMEOUT.write, engine.TIMEOUT.read]
+        assert sum(one or 0 for one in limits) <= SUBMISSION_SECONDS
+
     def test_the_grace_counts_from_the_entry(self, ledger: Ledger, tmp_path: Path) -> None:
         """What was sent longer ago than the grace is looked for once, and then sent again without waiting."""
         ledger.fail("POST */trainings", "killed_before")
@@ -358,6 +371,20 @@ class TestLostAnswers:
         ledger.unlisted = 1
         job = reach(retry=Retry(grace=0.2)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
+
+    def test_a_request_that_took_long_to_leave(self, reach: Connect, ledger: Ledger, monkeypatch: Any) -> None:
+        """A body that was longer on its way than a request may take is waited for longer, too."""
+        monkeypatch.setattr(submission, "SUBMISSION_SECONDS", 0.1)
+
+        def slowly() -> None:
+            time.sleep(0.5)
+            ledger.accept("trainings", {"name": f"chelsea-{marker_of('k')}"})
+            raise httpx.ReadError("gone")
+
+        ledger.fail("POST */trainings", "call", then=slowly)
+        ledger.unlisted = 1
+        assert reach(retry=Retry(grace=0.3)).train(cat(), key="k").id == "training-1"
+        assert len(ledger.trainings) == 1
 
     def test_it_is_repeated_only_once(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
         """A second loss of the same request is a doubt, and no third submission; to resume may settle it."""

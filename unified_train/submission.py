@@ -23,7 +23,7 @@ from unified_train.errors import ApiError, JournalError, MalformedResponse, Subm
 from unified_train.events import SubmissionReconciled
 from unified_train.finding import Lost
 from unified_train.flow import Workflow, blocking, sleep
-from unified_train.http import Effect, Request, Response
+from unified_train.http import SUBMISSION_SECONDS, Effect, Request, Response
 from unified_train.journal import Intent, Step
 from unified_train.keeper import LeaseLost
 from unified_train.keys import marker_of
@@ -92,6 +92,7 @@ class Submission:
         self.inherited = inherited
         self.notes: tuple[str, ...] = ()
         self.repeated: set[tuple[int, int]] = set()
+        self.lost: dict[tuple[int, int], datetime] = {}
         self._lock = threading.Lock()
         self._owner = owner
         self._renewed = time.monotonic()
@@ -242,6 +243,9 @@ class _Part:
         except (ApiError, TransportError):
             yield from self._record(state="void")
             raise
+        except SubmissionUncertain:
+            self._submission.lost[self._place] = self._talk.now()
+            raise
         yield from self._record(state="answered", status=response.status, content=_content(response))
         return response
 
@@ -321,7 +325,10 @@ class _Part:
     def _settled(self, request: Request, step: Step) -> Workflow[Response | None]:
         """The answer of a request that was accepted; None if it surely was not, which takes a grace to know."""
         provider = self._talk.provider
-        deadline = step.sent_at + timedelta(seconds=self._talk.grace)
+        # A large body may be longer on its way than a request is reckoned to take.
+        lost = self._submission.lost.get(self._place, step.sent_at)
+        left = max(step.sent_at, lost - timedelta(seconds=SUBMISSION_SECONDS))
+        deadline = left + timedelta(seconds=self._talk.grace)
         pause = 1.0
         while True:
             # A look that began before the end may have missed what came since, however long it took.
@@ -332,8 +339,8 @@ class _Part:
                 raise self._uncertain(request, f"looking for it at {provider.title} failed ({error})") from None
             if known or last:
                 break
-            left = (deadline - self._talk.now()).total_seconds()
-            yield from self._submission.wait(min(left, pause))
+            rest = (deadline - self._talk.now()).total_seconds()
+            yield from self._submission.wait(min(rest, pause))
             pause = min(pause * 2, 30.0)
         if known is None:
             self._tell(request, "absent")

@@ -62,7 +62,7 @@ def test_a_training_that_is_on_no_page_may_be_on_the_next(novita: Novita, pages:
     request = novita.post("/v3/training/style", "training.start", {}, effect=Effect.PAY)
     lost = Lost(request, "training", "utabcdefghijkl", datetime(2026, 1, 1, tzinfo=UTC))
     shown = [{"tasks": [listed(str(n))], "pagination": {"next_cursor": f"c_{n}"}} for n in range(pages)]
-    end = [] if found is None else [{"tasks": []}]
+    end: list[dict[str, Any]] = [] if found is None else [{"tasks": []}]
     seen = Talk(*shown, *end).run(novita.find(lost))
     assert (None if seen is None else len(seen)) == found
     shown[-1]["tasks"] = [listed("mine", task_name="cats-utabcdefghijkl")]
