@@ -349,6 +349,8 @@ class TestLostAnswers:
         assert Conversation(provider, Retry(grace=7)).grace == 7
         limits = [engine.TIMEOUT.connect, engine.TIMEOUT.write, engine.TIMEOUT.read]
         assert sum(one or 0 for one in limits) <= SUBMISSION_SECONDS
+        row = f"| {provider.title} | {seconds} s | {provider.acceptance_lag:g} s"
+        assert row in (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
 
     def test_the_grace_counts_from_the_entry(self, ledger: Ledger, tmp_path: Path) -> None:
         """What was sent longer ago than the grace is looked for once, and then sent again without waiting."""
