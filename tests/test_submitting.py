@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ from unified_train.keys import account_of, marker_of
 from unified_train.policy import Conversation
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
+from unified_train.workflows import following
 
 Connect = Callable[..., Any]
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
@@ -742,6 +744,19 @@ class TestDoubles:
         ledger.fail("GET */trainings", "status", times=None)
         assert client.poll(job).notes == ()
         assert "could not look for doubles" in caplog.text
+
+    def test_a_listing_serves_many_for_a_moment(self, reach: Connect, ledger: Ledger, monkeypatch: Any) -> None:
+        """Trainings that end together are looked for in one listing, later ones in a new one."""
+        client = reach()
+        jobs = [client.train(cat(), key=key) for key in "abc"]
+        ledger.finish()
+        assert [client.poll(job).notes for job in jobs[:2]] == [(), ()]
+        assert ledger.requests.count("GET /api/trainings") == 1
+        ledger.accept("trainings", {"name": f"chelsea-{marker_of('c')}"})
+        monkeypatch.setattr(following, "_FRESH", timedelta(0))
+        (note,) = client.poll(jobs[2]).notes
+        assert "plain:training:training-4 was canceled" in note
+        assert ledger.requests.count("GET /api/trainings") == 2
 
     def test_others_are_none_of_its_business(self, reach: Connect, ledger: Ledger) -> None:
         """Trainings of other calls, and unnamed ones, are no doubles; without a journal nobody looks."""
