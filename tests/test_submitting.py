@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from unified_train import (
     DatasetError,
     Effect,
     Flow,
+    Found,
     GenerationRequest,
     Image,
     InsufficientFunds,
@@ -34,6 +36,7 @@ from unified_train import (
     Job,
     Journal,
     JournalError,
+    Lost,
     NotFound,
     PermissionDenied,
     ProviderUnavailable,
@@ -341,6 +344,31 @@ class TestLostAnswers:
         ledger.unlisted = 1
         job = reach(retry=Retry(grace=1.1)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
+
+    @pytest.mark.parametrize("ahead", [None, timedelta(hours=-1), timedelta(hours=1)])
+    def test_a_vendors_clock_may_be_another(self, ahead: timedelta | None, ledger: Ledger, book: Journal) -> None:
+        """What is looked for may be as old as the vendor's clock has it; if that is not known, a day older."""
+        asked: list[Lost] = []
+
+        class Watched(Listing):
+            def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:
+                asked.append(lost)
+                return (yield from super().find(lost))
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            answered = ledger(request)
+            if ahead is not None:
+                answered.headers["date"] = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+            return answered
+
+        ledger.fail("POST */trainings", "lost_after")
+        http = httpx.Client(transport=httpx.MockTransport(answer))
+        with http, Client(listing(Watched), http=http, journal=book, retry=QUICKLY) as client:
+            before = datetime.now(UTC)
+            client.train(cat(), key="k")
+        off = asked[0].since - before
+        wanted = timedelta(days=-1) if ahead is None else ahead - timedelta(minutes=15)
+        assert wanted - timedelta(seconds=2) < off < wanted + timedelta(minutes=1)
 
     @pytest.mark.parametrize(("vendor", "seconds"), [("scenario", 250), ("alibaba", 310), ("novita", 250)])
     def test_the_grace_of_each_vendor(self, vendor: str, seconds: float) -> None:
