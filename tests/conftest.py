@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import inspect
+import logging
 import os
+import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -15,13 +17,15 @@ from uuid import uuid4
 import anyio.from_thread
 import pytest
 
-from unified_train import AsyncClient, Client, Dataset, Polling, Retry
+from unified_train import AsyncClient, Client, Dataset, Polling, Retry, UnifiedTrainError
 from unified_train.sandbox import Sandbox
 
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
 KEYS = (b"k-SECRET-k", b"sandbox-secret", b"sandbox-access-key-secret", b"sandbox-novita-key")
 """What the tests give vendors for keys."""
+SQLITE = (b"SQLite format 3", b"\x37\x7f\x06")
+"""How a database begins, and its write-ahead log."""
 QUICK = {
     "polling": Polling(first=0.01, share=0.05, longest=0.1),
     "pace": False,
@@ -80,13 +84,49 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return place
 
 
+class Eavesdropper(logging.Handler):
+    """Notes each log record and each error of the library that has a key in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = record.exc_info[1] if record.exc_info else None
+        self.listen(record.getMessage(), *(traceback.format_exception(told) if told else ()))
+
+    def listen(self, *texts: str) -> None:
+        self.heard += [text for text in texts if any(key.decode() in text for key in KEYS)]
+
+
+def _made(place: Path) -> Iterator[Path]:
+    """Journals, with all that belongs to them, and reports."""
+    for path in place.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                magic = file.read(len(SQLITE[0]))
+            if path.name == "report.html" or magic.startswith(SQLITE):
+                yield path
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_key_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """When all tests have run, no journal and no report that any of them has made holds a key."""
-    yield
-    made = [path for pattern in ("*.sqlite*", "report.html") for path in tmp_path_factory.getbasetemp().rglob(pattern)]
-    found = [path for path in made if path.is_file() and any(key in path.read_bytes() for key in KEYS)]
-    assert not found
+    """When all tests have run, no journal and no report that any has made holds a key, no log record and no error."""
+    ear, told = Eavesdropper(), UnifiedTrainError.__init__
+
+    def heard(self: UnifiedTrainError, *values: Any, **facts: Any) -> None:
+        told(self, *values, **facts)
+        ear.listen(str(self.args))  # more is not known of it yet
+
+    logging.getLogger().addHandler(ear)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UnifiedTrainError, "__init__", heard)
+        yield
+    logging.getLogger().removeHandler(ear)
+    assert ear.heard == []
+    assert [
+        path for path in _made(tmp_path_factory.getbasetemp()) if any(key in path.read_bytes() for key in KEYS)
+    ] == []
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from unified_train import (
     DatasetError,
     Effect,
     Flow,
+    Found,
     GenerationRequest,
     Image,
     InsufficientFunds,
@@ -33,6 +36,7 @@ from unified_train import (
     Job,
     Journal,
     JournalError,
+    Lost,
     NotFound,
     PermissionDenied,
     ProviderUnavailable,
@@ -46,14 +50,19 @@ from unified_train import (
     TrainingRequest,
     TransportError,
     UploadedImage,
+    engine,
+    plugins,
     submission,
 )
 from unified_train.flow import Permitted
-from unified_train.http import BytesBody
-from unified_train.journal import Intent, LeaseLost, Step
+from unified_train.http import SUBMISSION_SECONDS, BytesBody
+from unified_train.journal import Intent, Step
+from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, marker_of
+from unified_train.policy import Conversation
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
+from unified_train.workflows import following
 
 Connect = Callable[..., Any]
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
@@ -286,10 +295,10 @@ class TestNames:
         assert not any("SECRET" in name for name in names)
 
 
-@pytest.mark.long
 class TestLostAnswers:
     """A request may have been accepted, and its answer did not come."""
 
+    @pytest.mark.long
     @every_vendor
     @pytest.mark.parametrize("kind", ["drop_after", "reset_after", "status_after", "truncate", "reset", "body", "json"])
     def test_what_was_accepted_is_adopted(
@@ -311,6 +320,7 @@ class TestLostAnswers:
         told = [(event.key, event.outcome) for event in events if isinstance(event, SubmissionReconciled)]
         assert told == [("k", "adopted")] or kind == "json"  # what is missing there not every flow reads
 
+    @pytest.mark.long
     @every_vendor
     @pytest.mark.parametrize("kind", ["drop_before", "reset_before", "status"])
     def test_what_was_never_accepted_is_sent_once_more(
@@ -334,6 +344,81 @@ class TestLostAnswers:
         ledger.unlisted = 1
         job = reach(retry=Retry(grace=1.1)).train(cat())
         assert (job.id, len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == ("training-1", 1, 2)
+
+    @pytest.mark.parametrize("ahead", [None, timedelta(hours=-1), timedelta(hours=1)])
+    def test_a_vendors_clock_may_be_another(self, ahead: timedelta | None, ledger: Ledger, book: Journal) -> None:
+        """What is looked for may be as old as the vendor's clock has it; if that is not known, a day older."""
+        asked: list[Lost] = []
+
+        class Watched(Listing):
+            def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:
+                asked.append(lost)
+                return (yield from super().find(lost))
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            answered = ledger(request)
+            if ahead is not None:
+                answered.headers["date"] = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+            return answered
+
+        ledger.fail("POST */trainings", "lost_after")
+        http = httpx.Client(transport=httpx.MockTransport(answer))
+        with http, Client(listing(Watched), http=http, journal=book, retry=QUICKLY) as client:
+            before = datetime.now(UTC)
+            client.train(cat(), key="k")
+        off = asked[0].since - before
+        wanted = timedelta(days=-1) if ahead is None else ahead - timedelta(minutes=15)
+        assert wanted - timedelta(seconds=2) < off < wanted + timedelta(minutes=1)
+
+    @pytest.mark.parametrize(("vendor", "seconds"), [("scenario", 250), ("alibaba", 310), ("novita", 250)])
+    def test_the_grace_of_each_vendor(self, vendor: str, seconds: float) -> None:
+        """It is the longest that a request takes, and the vendor's two lags; a user's own takes its place."""
+        provider: Any = plugins.load(vendor)
+        lags = provider.acceptance_lag + provider.listing_lag
+        assert Conversation(provider, Retry()).grace == SUBMISSION_SECONDS + lags == seconds
+        assert Conversation(provider, Retry(grace=7)).grace == 7
+        limits = [engine.TIMEOUT.connect, engine.TIMEOUT.write, engine.TIMEOUT.read]
+        assert sum(one or 0 for one in limits) <= SUBMISSION_SECONDS
+        row = f"| {provider.title} | {seconds} s | {provider.acceptance_lag:g} s"
+        assert row in (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+
+    def test_the_grace_counts_from_the_entry(self, ledger: Ledger, tmp_path: Path) -> None:
+        """What was sent longer ago than the grace is looked for once, and then sent again without waiting."""
+        ledger.fail("POST */trainings", "killed_before")
+        assert dies(ledger, Dying(tmp_path / "j"), filed(tmp_path))
+        run_out(tmp_path / "j")
+        time.sleep(0.3)
+        with (
+            closing(Journal(tmp_path / "j")) as same,
+            Client(listing(Steps), http=ledger.http(), journal=same, retry=Retry(grace=0.3)) as client,
+        ):
+            (one,) = client.resume()
+        assert (one.error, len(ledger.trainings)) == (None, 1)
+        assert ledger.requests.count("GET /api/trainings") == 1
+
+    def test_the_last_look_begins_after_the_grace(self, ledger: Ledger, book: Journal) -> None:
+        """A look that began before the end of the grace and took longer is not the last one."""
+        ledger.fail("POST */trainings", "lost_after")
+        ledger.fail("GET */trainings", "call", then=lambda: time.sleep(1.2))
+        ledger.unlisted = 1
+        with Client(listing(), http=ledger.http(), journal=book, retry=Retry(grace=1.0)) as client:
+            assert client.train(cat()).id == "training-1"
+        assert (len(ledger.trainings), ledger.requests.count("GET /api/trainings")) == (1, 2)
+
+    def test_a_request_that_took_long_to_leave(self, ledger: Ledger, book: Journal, monkeypatch: Any) -> None:
+        """A body that was longer on its way than a request may take is waited for longer, too."""
+        monkeypatch.setattr(submission, "SUBMISSION_SECONDS", 0.1)
+
+        def slowly() -> None:
+            time.sleep(1.2)
+            ledger.accept("trainings", {"name": f"chelsea-{marker_of('k')}"})
+            raise httpx.ReadError("gone")
+
+        ledger.fail("POST */trainings", "call", then=slowly)
+        ledger.unlisted = 1
+        with Client(listing(), http=ledger.http(), journal=book, retry=Retry(grace=1.1)) as client:
+            assert client.train(cat(), key="k").id == "training-1"
+        assert len(ledger.trainings) == 1
 
     def test_it_is_repeated_only_once(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
         """A second loss of the same request is a doubt, and no third submission; to resume may settle it."""
@@ -376,6 +461,7 @@ class TestLostAnswers:
         assert (resumed.job.id, resumed.job.name, len(ledger.trainings)) == ("training-1", "chelsea", 1)
         assert reach().resume() == []
 
+    @pytest.mark.long
     @every_vendor
     def test_a_list_that_is_down_at_a_vendor(self, vendor: str, at: Connect, sandbox: Sandbox, few: Dataset) -> None:
         """A doubt that can't be settled now is settled by a later `resume` of another client."""
@@ -581,6 +667,20 @@ class TestReconciled:
             doubt.reconcile("k", reference)
         assert [known.state for known, _ in book.pending()] == ["uncertain"]
 
+    def test_a_job_of_another_call(self, doubt: Any, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """What is one call's, by submission or by hand, is never a second one's."""
+        job = reach().train(cat(), key="other")
+        with pytest.raises(InvalidOptions, match=f"{job.reference} is the job of another call, other"):
+            doubt.reconcile("k", job.reference)
+        assert [(known.key, known.state, owner) for known, owner in book.pending()] == [("k", "uncertain", None)]
+        doubt.reconcile("k", "plain:training:training-1")
+        assert book.claimant("plain:training:training-1") == "k"
+        ledger.fail("POST */trainings", "lost_before")
+        with pytest.raises(SubmissionUncertain):
+            reach(plain()).train(cat(), key="third")
+        with pytest.raises(InvalidOptions, match="training-1 is the job of another call, k"):
+            doubt.reconcile("third", "plain:training:training-1")
+
     def test_what_can_not_be_reconciled(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
         """An unknown key, a call that has a job, and one that is being worked on are left as they are."""
         job = reach().train(cat(), key="k")
@@ -675,6 +775,19 @@ class TestDoubles:
         assert client.poll(job).notes == ()
         assert "could not look for doubles" in caplog.text
 
+    def test_a_listing_serves_many_for_a_moment(self, reach: Connect, ledger: Ledger, monkeypatch: Any) -> None:
+        """Trainings that end together are looked for in one listing, later ones in a new one."""
+        client = reach()
+        jobs = [client.train(cat(), key=key) for key in "abc"]
+        ledger.finish()
+        assert [client.poll(job).notes for job in jobs[:2]] == [(), ()]
+        assert ledger.requests.count("GET /api/trainings") == 1
+        ledger.accept("trainings", {"name": f"chelsea-{marker_of('c')}"})
+        monkeypatch.setattr(following, "_FRESH", timedelta(0))
+        (note,) = client.poll(jobs[2]).notes
+        assert "plain:training:training-4 was canceled" in note
+        assert ledger.requests.count("GET /api/trainings") == 2
+
     def test_others_are_none_of_its_business(self, reach: Connect, ledger: Ledger) -> None:
         """Trainings of other calls, and unnamed ones, are no doubles; without a journal nobody looks."""
         client = reach()
@@ -734,6 +847,12 @@ def run_out(path: Path) -> None:
     """Let the leases of a dead process end."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE intents SET lease = 1 WHERE owner IS NOT NULL")
+
+
+def lease(path: Path) -> float:
+    """When the lease of the only call ends."""
+    with closing(sqlite3.connect(path)) as connection:
+        return float(connection.execute("SELECT lease FROM intents").fetchone()[0])
 
 
 def dies(ledger: Ledger, book: Journal, request: TrainingRequest, **options: Any) -> bool:
@@ -1039,7 +1158,7 @@ class TestLeases:
         path, jobs = tmp_path / "slow", []
 
         def slowly() -> None:
-            time.sleep(0.25)
+            run_out(path)  # as if it had been asleep
             with (
                 closing(Journal(path, lease=30)) as book,
                 Client(listing(), http=ledger.http(), journal=book, retry=QUICKLY) as other,
@@ -1047,7 +1166,7 @@ class TestLeases:
                 jobs.append(other.train(cat(), key="k"))
 
         ledger.fail("POST */images", "call", then=slowly)
-        with closing(Journal(path, lease=0.2)) as book:
+        with closing(Journal(path)) as book:
             jobs.append(reach(journal=book, parallel=1).train(cat(), key="k"))
         assert jobs[0].reference == jobs[1].reference == "plain:training:training-1"
         assert len(ledger.trainings) == 1
@@ -1058,7 +1177,7 @@ class TestLeases:
 
         def slowly() -> None:
             ledger.accept("trainings", {"name": f"chelsea-{marker_of('k')}"})
-            time.sleep(0.25)
+            run_out(path)  # as if it had been asleep
             with (
                 closing(Journal(path, lease=30)) as book,
                 Client(listing(), http=ledger.http(), journal=book, retry=QUICKLY) as other,
@@ -1067,9 +1186,84 @@ class TestLeases:
             raise httpx.ReadError("gone")
 
         ledger.fail("POST */trainings", "call", then=slowly)
-        with closing(Journal(path, lease=0.2)) as book:
+        with closing(Journal(path)) as book:
             jobs.append(reach(journal=book).train(cat(), key="k"))
         assert jobs[0].reference == jobs[1].reference
+        assert len(ledger.trainings) == 1
+
+    def test_one_request_that_takes_longer_than_a_lease(
+        self, reach: Connect, ledger: Ledger, book: Journal, monkeypatch: Any
+    ) -> None:
+        """While an upload or an answer is waited for, the lease is renewed."""
+        monkeypatch.setattr(book._keeper, "_pause", 0.01)
+
+        def until_renewed() -> None:
+            begun, deadline = lease(book.path), time.monotonic() + 20
+            while lease(book.path) <= begun:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+        for pattern in ("POST */images", "POST */trainings"):
+            ledger.fail(pattern, "call", then=until_renewed)
+        assert reach().train(cat(dataset=Dataset.of([png(8, 8)], trigger="ohwx")), key="k").id == "training-1"
+        assert ledger.requests == ["POST /api/images", "POST /api/trainings"]
+
+    def test_an_answer_that_comes_after_the_lease(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """Whoever slept between a request and its answer keeps the answer, though the vendor can't be asked for it."""
+        ledger.fail("POST */generations", "call", then=lambda: run_out(book.path))
+        job = reach(plain()).generate(MODEL, GenerationRequest(prompt="{subject}"), key="k")
+        assert (job.id, len(ledger.generations)) == ("generation-1", 1)
+        assert _intent(book, "k").state == "accepted"
+
+    def test_an_answer_that_comes_after_a_take_over(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """If another has meanwhile found no answer, the one that wakes up with it ends the doubt."""
+        asked = GenerationRequest(prompt="{subject}")
+
+        def meanwhile() -> None:
+            run_out(book.path)
+            with (
+                closing(Journal(book.path)) as same,
+                Client(plain(), http=ledger.http(), journal=same, retry=QUICKLY) as other,
+                pytest.raises(SubmissionUncertain),
+            ):
+                other.generate(MODEL, asked, key="k")
+
+        ledger.fail("POST */generations", "call", then=meanwhile)
+        job = reach(plain()).generate(MODEL, asked, key="k")
+        assert (job.id, len(ledger.generations)) == ("generation-1", 1)
+        assert book.pending() == []
+
+    def test_an_answer_that_comes_while_another_waits(self, reach: Connect, ledger: Ledger, book: Journal) -> None:
+        """Whoever has taken over, and finds nothing at the vendor, does not pay if the answer is there by then."""
+
+        def woken() -> None:
+            sent = _intent(book, "k").steps[0]
+            assert (sent.state, sent.attempts) == ("sent", 1)
+            book.testify("k", sent.model_copy(update={"attempts": 2, "state": "answered"}))  # not of this attempt
+            assert _intent(book, "k").steps[0] == sent
+            answer = {"state": "answered", "status": 200, "content": '{"id": "training-7"}'}
+            book.testify("k", sent.model_copy(update=answer))
+
+        ledger.fail("POST */trainings", "lost_before")
+        ledger.fail("GET */trainings", "call", then=woken)
+        assert reach().train(cat(), key="k").id == "training-7"
+        assert ledger.trainings == []
+        book.testify("k", _intent(book, "k").steps[0])
+        book.testify("none", _intent(book, "k").steps[0])
+        assert _intent(book, "k").job == "plain:training:training-7"
+
+    def test_an_answer_that_can_not_be_told(
+        self, reach: Connect, ledger: Ledger, book: Journal, monkeypatch: Any, caplog: Any
+    ) -> None:
+        """A journal that fails when a late answer is to be kept is told, and the vendor is asked."""
+
+        def full(*_: Any) -> None:
+            raise JournalError("no room for an answer")
+
+        monkeypatch.setattr(Journal, "testify", full)
+        ledger.fail("POST */trainings", "call", then=lambda: run_out(book.path))
+        assert reach().train(cat(), key="k").id == "training-1"
+        assert "k: the answer to training.start could not be kept: no room for an answer" in caplog.text
         assert len(ledger.trainings) == 1
 
     def test_a_lease_that_is_lost_at_the_very_end(self, reach: Connect, ledger: Ledger, monkeypatch: Any) -> None:

@@ -23,11 +23,13 @@ from pydantic import AwareDatetime, JsonValue, ValidationError
 from unified_train import redact
 from unified_train.errors import InvalidOptions, JournalError
 from unified_train.http import Effect
+from unified_train.keeper import Keeper, LeaseLost
 from unified_train.models import Job, JobKind
 from unified_train.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from os import PathLike
 
 R = TypeVar("R", bound=Record)
@@ -159,10 +161,6 @@ class Intent(Record):
         return any(step.state == "sent" for step in self.steps)
 
 
-class LeaseLost(Exception):
-    """The intent is no longer ours: the lease ran out, and somebody else may be at work on it."""
-
-
 class Journal:
     """A journal file, for any number of threads, tasks and processes on one machine.
 
@@ -179,6 +177,7 @@ class Journal:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        self._keeper = Keeper(self.renew, lease / 4)
 
     @classmethod
     def usual(cls, environ: Mapping[str, str] = os.environ) -> Journal:
@@ -274,6 +273,26 @@ class Journal:
             self._store(cursor, changed)
             return changed, until
 
+    def keeping(self, key: str, owner: str) -> AbstractContextManager[None]:
+        """Prolong a lease again and again while its owner works."""
+        return self._keeper.keeping(key, owner)
+
+    def testify(self, key: str, step: Step) -> None:
+        """Keep an answer that came when its lease had run out: what was accepted must not be forgotten.
+
+        Whoever owns the intent by now, it stays theirs. An attempt that they have made since counts for more.
+
+        Raises:
+            JournalError: The journal can't be read or written.
+        """
+        with self._writing() as cursor:
+            known = self._read(cursor, key)
+            if known is None or known.state == "accepted":
+                return
+            sent = (step.place, "sent", step.attempts)
+            if sent in [(other.place, other.state, other.attempts) for other in known.steps]:
+                self._store(cursor, known.with_step(step))
+
     def settle(self, key: str, owner: str, state: State, *, job: Job | None = None, error: str | None = None) -> None:
         """End the work on an intent and give it back; a job is written in the same breath.
 
@@ -301,6 +320,12 @@ class Journal:
             cursor.execute("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (reference, key, part))
             found = cursor.execute("SELECT key, part FROM claims WHERE reference = ?", (reference,)).fetchone()
             return bool(found == (key, part))
+
+    def claimant(self, reference: str) -> str | None:
+        """The key of the call that a job at a vendor is known to be of."""
+        with self._reading() as cursor:
+            found = cursor.execute("SELECT key FROM claims WHERE reference = ?", (reference,)).fetchone()
+            return None if found is None else str(found[0])
 
     def intent(self, key: str) -> Intent | None:
         """The intent of a key."""
@@ -421,7 +446,8 @@ class Journal:
             raise JournalError(
                 f"{self.path}: is no journal of this version of unified_train; name another file, or upgrade"
             )
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",) or self._cut_off(connection):
+        # Not the quick check, which passes over an index that lacks a key: the key would seem new, and be paid again.
+        if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",) or self._cut_off(connection):
             raise sqlite3.DatabaseError("its structure is broken")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

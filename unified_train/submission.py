@@ -23,8 +23,9 @@ from unified_train.errors import ApiError, JournalError, MalformedResponse, Subm
 from unified_train.events import SubmissionReconciled
 from unified_train.finding import Lost
 from unified_train.flow import Workflow, blocking, sleep
-from unified_train.http import Effect, Request, Response
-from unified_train.journal import Intent, LeaseLost, Step
+from unified_train.http import SUBMISSION_SECONDS, Effect, Request, Response
+from unified_train.journal import Intent, Step
+from unified_train.keeper import LeaseLost
 from unified_train.keys import marker_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Submission:
         self.inherited = inherited
         self.notes: tuple[str, ...] = ()
         self.repeated: set[tuple[int, int]] = set()
+        self.lost: dict[tuple[int, int], datetime] = {}
         self._lock = threading.Lock()
         self._owner = owner
         self._renewed = time.monotonic()
@@ -241,6 +243,9 @@ class _Part:
         except (ApiError, TransportError):
             yield from self._record(state="void")
             raise
+        except SubmissionUncertain:
+            self._submission.lost[self._place] = self._talk.now()
+            raise
         yield from self._record(state="answered", status=response.status, content=_content(response))
         return response
 
@@ -282,7 +287,13 @@ class _Part:
         attempts = before.attempts + 1 if before else 1
         place = {"part": self._number, "position": self._created, "sent_at": self._talk.now()}
         sent = _step(request, **place, state="sent", attempts=attempts)
-        return self._submission.write(lambda intent: intent.with_step(sent))
+
+        def edit(intent: Intent) -> Intent:
+            if any(step.place == sent.place and step.state == "answered" for step in intent.steps):
+                raise LeaseLost(intent.key)  # a former owner woke up and told its answer: go by that
+            return intent.with_step(sent)
+
+        return self._submission.write(edit)
 
     def _record(self, **facts: Any) -> Workflow[None]:
         """Write what is known of the step now; a journal that fails here must not lose what the vendor accepted."""
@@ -290,28 +301,46 @@ class _Part:
         if step is None:
             return
         changed = step.model_copy(update=facts)
+        submission = self._submission
         try:
-            yield from self._submission.change(lambda intent: intent.with_step(changed))
+            yield from submission.change(lambda intent: intent.with_step(changed))
+        except LeaseLost:
+            if changed.state == "answered":
+                yield from self._testify(changed)
+            raise
         except JournalError as error:
-            _log.error("%s: %s", self._submission.key, error)
-            self._submission.intent = self._submission.intent.with_step(changed)
+            _log.error("%s: %s", submission.key, error)
+            submission.intent = submission.intent.with_step(changed)
+
+    def _testify(self, answered: Step) -> Workflow[None]:
+        """Tell whoever goes on with the call now what the vendor has answered meanwhile."""
+        journal, key = self._submission.journal, self._submission.key
+        try:
+            yield from blocking(partial(journal.testify, key, answered))
+        except JournalError as error:
+            _log.error("%s: the answer to %s could not be kept: %s", key, answered.operation, error)
 
     # -- what is in doubt ----------------------------------------------------------------------------------------------
 
     def _settled(self, request: Request, step: Step) -> Workflow[Response | None]:
         """The answer of a request that was accepted; None if it surely was not, which takes a grace to know."""
         provider = self._talk.provider
-        deadline = step.sent_at + timedelta(seconds=self._talk.grace)
+        # A large body may be longer on its way than a request is reckoned to take.
+        lost = self._submission.lost.get(self._place, step.sent_at)
+        left = max(step.sent_at, lost - timedelta(seconds=SUBMISSION_SECONDS))
+        deadline = left + timedelta(seconds=self._talk.grace)
         pause = 1.0
         while True:
+            # A look that began before the end may have missed what came since, however long it took.
+            last = self._talk.now() >= deadline
             try:
                 known = yield from self._adopted(request, step.sent_at)
             except (ApiError, TransportError) as error:
                 raise self._uncertain(request, f"looking for it at {provider.title} failed ({error})") from None
-            left = (deadline - self._talk.now()).total_seconds()
-            if known or left <= 0:
+            if known or last:
                 break
-            yield from self._submission.wait(min(left, pause))
+            rest = (deadline - self._talk.now()).total_seconds()
+            yield from self._submission.wait(min(rest, pause))
             pause = min(pause * 2, 30.0)
         if known is None:
             self._tell(request, "absent")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
+from unified_train import jobs
 from unified_train.errors import (
     InvalidOptions,
     JournalError,
@@ -19,7 +20,8 @@ from unified_train.errors import (
     UnifiedTrainError,
 )
 from unified_train.flow import Workflow, blocking, sleep
-from unified_train.journal import Intent, LeaseLost, at_work, new_owner
+from unified_train.journal import Intent, at_work, new_owner
+from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, checked_key, marker_of
 from unified_train.models import Job
 from unified_train.submission import Submission
@@ -102,17 +104,25 @@ class Submissions:
         """End a doubt by what a person has seen at the vendor: a job, or that there is none.
 
         Raises:
-            InvalidOptions: There is no such call, it has a job already, or somebody is at work on it.
+            InvalidOptions: There is no such call, it has a job already, or somebody is at work on it; or the job is
+                another call's.
         """
+        mine = jobs.parts(job) if job is not None else ()
+        for part in mine:
+            other = yield from blocking(partial(self.journal.claimant, part.reference))
+            if other not in (None, key):
+                raise InvalidOptions(f"{part.reference} is the job of another call, {other}")
         owner = new_owner()
         with at_work(owner):
-            intent, mine = yield from blocking(partial(self.journal.take, key, owner))
-            if not mine:
+            intent, taken = yield from blocking(partial(self.journal.take, key, owner))
+            if not taken:
                 state = (
                     f"has the job {intent.job} already" if intent.job else "is being worked on; wait for that to end"
                 )
                 raise InvalidOptions(f"the call {key} {state}")
             settle = partial(self.journal.settle, key, owner)
+            for number, part in enumerate(mine):  # so that no other call adopts it
+                yield from blocking(partial(self.journal.claim, part.reference, key, number))
             if job is not None:
                 yield from blocking(partial(settle, "accepted", job=job.model_copy(update={"key": key})))
                 return
@@ -133,7 +143,8 @@ class Submissions:
                 intent, mine = yield from blocking(partial(take, owner))
                 if mine:
                     submission = Submission(self.journal, talk, intent, owner, inherited=intent is not asked)
-                    job = yield from self._carried(submission, carry, owner, resumed=asked is None)
+                    with self.journal.keeping(intent.key, owner):
+                        job = yield from self._carried(submission, carry, owner, resumed=asked is None)
                     if job is not None:
                         return job
             if not mine and intent.job is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
@@ -13,6 +14,7 @@ from unified_train import Journal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from benchmarks.chaos.orders import Doom, Moment
     from unified_train.journal import Intent, State
@@ -26,10 +28,15 @@ class Course:
 
     Args:
         doom: Where it ends; None for nowhere.
+
+    Attributes:
+        points: Come by so far.
+        quiet: Held when it falls asleep, so that no other thread of its sleeps in the middle of a write.
     """
 
     def __init__(self, doom: Doom | None) -> None:
         self.points: list[Point] = []
+        self.quiet: AbstractContextManager[object] = nullcontext()
         self._doom = doom
         self._lock = threading.Lock()
 
@@ -57,8 +64,9 @@ class Course:
             return
         # In the middle of a request it falls asleep in any case: whoever waits for that looks at the vendor, and kills.
         stopped = doom.act == "stop" or moment == "between"
-        # To this very thread: of a process with several the one that calls might go on for a moment.
-        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP if stopped else signal.SIGKILL)
+        with self.quiet if stopped else nullcontext():
+            # To this very thread: of a process with several the one that calls might go on for a moment.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP if stopped else signal.SIGKILL)
 
 
 class DoomedTransport(httpx.BaseTransport):
@@ -148,6 +156,11 @@ class DoomedJournal(Journal):
     """A journal whose entries are points, too."""
 
     course = Course(None)
+
+    def follow(self, course: Course) -> None:
+        """Count entries among the points of a course."""
+        self.course = course
+        course.quiet = self._lock
 
     def begin(self, intent: Intent, owner: str) -> tuple[Intent, bool]:
         """See `Journal.begin`."""

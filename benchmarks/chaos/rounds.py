@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST = 12
 """Processes in a round; one that needs more does not end."""
 _COMMAND = "unified-train jobs reconcile"
+_TWICE = "it was repeated once already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ class _Round:
         self._settled = {key: f"{self._plan.vendor}:{kind}:{shown[0]}" if shown else None}
         if f"{_COMMAND} {key}" not in message:
             self._reports.append(Report(broken=f"a person would not know what to type: {message}"))
-        if kind == "training":
+        # One that is lost twice in a row is a doubt on purpose, though a training can be looked up.
+        if kind == "training" and _TWICE not in message:
             self._reports.append(Report(broken=f"a training was given up: {message}"))
 
     def _judged(self, orders: Orders) -> Verdict:

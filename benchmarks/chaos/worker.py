@@ -125,7 +125,7 @@ class _Worker:
 
     def _options(self, stack: ExitStack) -> dict[str, Any]:
         journal = DoomedJournal(self._orders.folder / "journal.sqlite", lease=self._orders.lease)
-        journal.course = self._course
+        journal.follow(self._course)
         stack.callback(journal.close)
         return {
             "journal": journal,

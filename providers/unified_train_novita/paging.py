@@ -24,7 +24,14 @@ Row: TypeAlias = tuple[dict[str, Any], Response]
 def rows(
     ask: Callable[[Mapping[str, str]], Request], form: type[Page], most: int = PAGE * MAX_PAGES
 ) -> Flow[list[Row]]:
-    """At most `most` items of a list, in the vendor's order.
+    """At most `most` items of a list, in the vendor's order; see `read`."""
+    return (yield from read(ask, form, most))[0]
+
+
+def read(
+    ask: Callable[[Mapping[str, str]], Request], form: type[Page], most: int = PAGE * MAX_PAGES
+) -> Flow[tuple[list[Row], bool]]:
+    """At most `most` items of a list, in the vendor's order, and whether these are all.
 
     A next cursor does not prove that more follows, and a short page not that nothing does: the list ends with an
     empty page, or with a cursor that is missing or was followed before.
@@ -37,7 +44,9 @@ def rows(
         page = form.parse(answer)
         found += [(item, answer) for item in page.items]
         cursor = page.pagination.next_cursor
-        if not page.items or cursor in seen or len(found) >= most:
+        if not page.items or cursor in seen:
+            return found[:most], len(found) <= most
+        if len(found) >= most:
             break
         seen.add(cursor)
-    return found[:most]
+    return found[:most], False

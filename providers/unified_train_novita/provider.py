@@ -202,12 +202,16 @@ class Novita(Account):
         """The account's trainings; the vendor lists no generations (dossier 4.5 and 5.4)."""
         if kind == "generation":
             return (yield from super().list_jobs(kind))
-        rows = yield from paging.rows(self._ask_for_trainings, TrainingList)
+        return (yield from self._trainings())[0]
+
+    def _trainings(self) -> Flow[tuple[Sequence[Snapshot], bool]]:
+        """The account's trainings, and whether these are all."""
+        rows, whole = yield from paging.read(self._ask_for_trainings, TrainingList)
         found: dict[str, Snapshot] = {}
         for raw, answer in rows:
             snapshot = snapshots.listed(raw, answer, self.slug)
             found.setdefault(snapshot.id, snapshot)
-        return tuple(found.values())
+        return tuple(found.values()), whole
 
     def _ask_for_trainings(self, page: Mapping[str, str]) -> Request:
         return self.get("/v3/training", "training.list", query=page)
@@ -217,9 +221,11 @@ class Novita(Account):
         if lost.request.operation != "training.start":
             return (yield from super().find(lost))
         kind = lost.request.url.rpartition("/")[2]
-        listed = yield from self.list_jobs("training")
+        listed, whole = yield from self._trainings()
         # The marker alone tells them from all others; the vendor's time serves to order them.
         mine = [one for one in listed if (one.name or "").endswith(lost.marker) and one.id.startswith(f"{kind}/")]
+        if not mine and not whole:
+            return None  # it may well be on a page that was not read
         mine.sort(key=lambda one: one.created_at or lost.since)
         return [Found(one.id, one.created_at, {"task_id": one.id.removeprefix(f"{kind}/")}) for one in mine]
 

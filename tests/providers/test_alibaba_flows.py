@@ -19,6 +19,7 @@ from unified_train import (
     Image,
     InvalidOptions,
     Job,
+    Lost,
     MalformedResponse,
     MissingCredentials,
     NotFound,
@@ -470,6 +471,24 @@ def test_fetch_of_nothing(provider: Alibaba) -> None:
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "ids"),
+    [
+        ([{**_PENDING, "name": "cats-utabcdefghijkl"}, _FINISHED], ["71"]),
+        ([], []),
+        ([_PENDING], []),
+        ([_PENDING, "?"], None),
+        ([{**_PENDING, "id": None, "name": "cats-utabcdefghijkl"}], None),
+    ],
+)
+def test_what_the_list_leaves_open(provider: Alibaba, data: list[Any], ids: list[str] | None) -> None:
+    """A training is found by its name; a list with something that can't be read does not prove that it is not there."""
+    start = Request("POST", f"{_API}/addModelTrainJob", "training.start", effect=Effect.PAY)
+    lost = Lost(start, "training", "utabcdefghijkl", _NOW)
+    _, found = _answered(provider.find(lost), _accepted(data))
+    assert (None if found is None else [one.id for one in found]) == ids
 
 
 def test_list_of_trainings(provider: Alibaba) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from novita_flow import LORA, Talk, job, provider
 
-from unified_train import Status, TrainedModel, UnsupportedCapability
+from unified_train import Effect, Lost, Status, TrainedModel, UnsupportedCapability
 
 if TYPE_CHECKING:
     from unified_train_novita.provider import Novita
@@ -54,6 +54,19 @@ def test_list_that_goes_in_circles_ends(novita: Novita) -> None:
     assert len(Talk(page, page).run(novita.list_jobs("training"))) == 1
     pages = [{"tasks": [listed(str(n))], "pagination": {"next_cursor": f"c_{n}"}} for n in range(100)]
     assert len(Talk(*pages).run(novita.list_jobs("training"))) == 100
+
+
+@pytest.mark.parametrize(("pages", "found"), [(1, 0), (99, 0), (100, None)])
+def test_a_training_that_is_on_no_page_may_be_on_the_next(novita: Novita, pages: int, found: int | None) -> None:
+    """A list that was not read to its end does not prove that a training was never accepted."""
+    request = novita.post("/v3/training/style", "training.start", {}, effect=Effect.PAY)
+    lost = Lost(request, "training", "utabcdefghijkl", datetime(2026, 1, 1, tzinfo=UTC))
+    shown = [{"tasks": [listed(str(n))], "pagination": {"next_cursor": f"c_{n}"}} for n in range(pages)]
+    end: list[dict[str, Any]] = [] if found is None else [{"tasks": []}]
+    seen = Talk(*shown, *end).run(novita.find(lost))
+    assert (None if seen is None else len(seen)) == found
+    shown[-1]["tasks"] = [listed("mine", task_name="cats-utabcdefghijkl")]
+    assert [one.id for one in Talk(*shown, *end).run(novita.find(lost)) or ()] == ["style/mine"]
 
 
 def test_listed_training(novita: Novita) -> None:
