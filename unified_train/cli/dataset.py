@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unified_train.cli.app import FAILED
+from unified_train.cli.app import FAILED, Verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-@click.group()
+@click.group(cls=Verbs)
 def command() -> None:
     """Look at training images before anything is paid for.
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from unified_train import Dataset, Polling, plugins
 from unified_train.cli.app import FAILED, PARTLY, exit_code
+from unified_train.cli.screen import Output
 from unified_train.demo import story
 from unified_train.errors import ConfigurationError, DatasetError, UnifiedTrainError
 
@@ -124,7 +125,7 @@ async def _told(plan: story.Plan, providers: Sequence[str]) -> list[Track]:
 
 
 def _report(tracks: Sequence[Track], dataset: Dataset, out: Path, *, live: bool) -> None:
-    console = Console()
+    console = Output()
     table = Table("vendor", "status words seen", "time", "cost", "pictures", title_justify="left")
     for track in tracks:
         count = sum(len(group) for group in track.pictures.values())

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from unified_train.cli.app import Verbs
 
-@click.group()
+
+@click.group(cls=Verbs)
 def command() -> None:
     """Recipe files: what to train on, how, and what to generate, for any vendor."""
 

@@ -76,9 +76,10 @@ def _findings(named: Sequence[str], *, offline: bool, write: bool) -> list[Findi
 
 
 def _print(found: Sequence[Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from unified_train.cli.screen import Output
 
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -89,7 +90,7 @@ def _print(found: Sequence[Finding]) -> None:
         if finding.remedy:
             told.append(f"\n→ {finding.remedy}", "bold" if finding.state == "error" else "")
         table.add_row(Text(finding.state, COLOURS[finding.state]), Text(finding.subject), told)
-    console = Console()
+    console = Output()
     console.print(table)
     console.print(_summary(found), highlight=False, markup=False)
 

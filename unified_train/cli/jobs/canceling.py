@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unified_train.cli.app import FAILED, OK, PARTLY, exit_code
+from unified_train.cli.app import FAILED, OK, PARTLY, exit_code, sentence
 from unified_train.cli.jobs import texts
 from unified_train.cli.jobs.sources import client_of, vendor
 from unified_train.errors import UnifiedTrainError
@@ -44,7 +44,7 @@ def _cancel(client: Client, job: Job) -> int:
     try:
         after = client.cancel(job)
     except UnifiedTrainError as error:
-        click.echo(f"error: {texts.plain(job.reference)}: {error}", err=True)
+        click.echo(f"error: {texts.plain(job.reference)}: {sentence(error)}", err=True)
         return exit_code(error)
     told = f"has ended ({after.status})" if after.finished else f"was asked to stop; {after.status} for now"
     click.echo(f"{texts.plain(job.reference)}: {told}")

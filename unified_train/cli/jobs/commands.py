@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unified_train.cli.app import Verbs
 from unified_train.status import Status
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _since(_: click.Context, __: click.Parameter, value: str | None) -> datetime
         raise click.BadParameter(f"{value!r} is {known}") from None
 
 
-@click.group()
+@click.group(cls=Verbs)
 @_journal
 def command() -> None:
     """Look after all jobs that were started from here, at whatever vendor and on whatever day.
