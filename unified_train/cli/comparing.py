@@ -15,6 +15,7 @@ from unified_train.cli.app import FAILED, INTERRUPTED, OK, PARTLY, RUNNING, exit
 from unified_train.cli.jobs import texts
 from unified_train.cli.jobs.lookup import resolved
 from unified_train.cli.jobs.waiting import ROOMY, bars
+from unified_train.cli.screen import Output
 from unified_train.client import Client
 from unified_train.compare import PictureOptions, read_manifest
 from unified_train.compare.folder import MANIFEST, REPORT
@@ -195,7 +196,11 @@ def _shown(last: dict[str, Progress]) -> Iterator[Callable[[Progress], None]]:
             if progress.provider not in tasks:
                 tasks[progress.provider] = shown.add_task(progress.title, total=1.0, stage="")
             task = tasks[progress.provider]
-            shown.update(task, completed=1.0 if progress.ended else progress.share, stage=_stage(progress, brief=console.width < ROOMY))
+            shown.update(
+                task,
+                completed=1.0 if progress.ended else progress.share,
+                stage=_stage(progress, brief=console.width < ROOMY),
+            )
             if progress.ended:
                 shown.stop_task(task)
 
@@ -229,8 +234,14 @@ def _print(comparison: Comparison, wish: Wish) -> None:
     if wish.as_json:
         click.echo(json.dumps(_record(comparison, wish.out), indent=2))
         return
-    click.echo(comparison.table())
+    click.echo(comparison.table(_width()))
     click.echo(f"\n{wish.out / REPORT}")
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where there is none, since a file and a program have no edge."""
+    screen = Output()
+    return screen.width if screen.is_terminal else None
 
 
 def _problems(comparison: Comparison) -> Iterator[str]:

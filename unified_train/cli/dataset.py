@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
 @click.group(cls=Verbs)
 def command() -> None:
     """Look at training images before anything is paid for.
@@ -42,7 +47,7 @@ def command() -> None:
 @command.command()
 @_read
 @_checked
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_as_json
 def check(dataset: Path, trigger: str | None, providers: tuple[str, ...], as_json: bool) -> None:
     """Say what will go wrong with DATASET, and what is probably not meant.
 
@@ -66,7 +71,7 @@ def check(dataset: Path, trigger: str | None, providers: tuple[str, ...], as_jso
 @click.option(
     "--size", default=1024, show_default=True, type=click.IntRange(min=1), help="Pixels of the shorter side, at most."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@_as_json
 def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: bool) -> None:
     """Write a clean copy of DATASET to the folder OUT: upright, without GPS and other metadata, reduced.
 
@@ -85,6 +90,7 @@ def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: b
 @command.command()
 @_read
 @_checked
+@_as_json
 @click.option(
     "--out",
     type=_PATH,
@@ -92,13 +98,15 @@ def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: b
     show_default=True,
     help="File to write, .jpg or .png; it is replaced if it is there.",
 )
-def show(dataset: Path, trigger: str | None, providers: tuple[str, ...], out: Path) -> None:
+def show(dataset: Path, trigger: str | None, providers: tuple[str, ...], out: Path, as_json: bool) -> None:
     """Draw a contact sheet of DATASET: every picture with its name, its caption and what is wrong with it."""
     from unified_train.dataset_sheet import draw_contact_sheet
 
     _warn_of_broken(providers)
-    for file in draw_contact_sheet(dataset, out, providers=list(providers) or None, trigger=trigger):
-        click.echo(file)
+    files = draw_contact_sheet(dataset, out, providers=list(providers) or None, trigger=trigger)
+    click.echo(
+        json.dumps({"files": [str(file) for file in files]}, indent=2) if as_json else "\n".join(map(str, files))
+    )
 
 
 def _warn_of_broken(providers: tuple[str, ...]) -> None:

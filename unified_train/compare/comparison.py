@@ -410,9 +410,17 @@ class Comparison(Asked):
             "metadata": json.dumps(picture.metadata, ensure_ascii=False, sort_keys=True),
         }
 
-    def table(self) -> str:
-        """One line for each vendor, aligned for a monospaced font."""
-        return texts.aligned([summary.HEADINGS, *(summary.summarise(self, item).row for item in self.entrants)])
+    def table(self, width: int | None = None) -> str:
+        """One line for each vendor, aligned for a monospaced font.
+
+        Args:
+            width: Columns that there are; if they are too few, one line for each fact instead, vendor below vendor.
+        """
+        rows = [summary.HEADINGS, *(summary.summarise(self, item).row for item in self.entrants)]
+        table = texts.aligned(rows)
+        if width is None or texts.columns(table.split("\n")[1]) <= width:
+            return table
+        return texts.stacked(rows)
 
     def _repr_html_(self) -> str:
         from unified_train.notebook import comparison_html

@@ -156,16 +156,20 @@ def wait(references: tuple[str, ...], everything: bool, timeout: float | None, a
 @command.command()
 @_journal
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
-def cancel(references: tuple[str, ...]) -> None:
+@_as_json
+def cancel(references: tuple[str, ...], as_json: bool) -> None:
     """Ask vendors to stop jobs.
 
     Exit code 0 if all were asked or had finished, 7 if only some could be.
     """
     from unified_train.cli.jobs.canceling import cancel_all
     from unified_train.cli.jobs.lookup import resolved
+    from unified_train.cli.jobs.records import Results
 
     journal = _opened()
-    cancel_all(journal, resolved(journal, references))
+    jobs = resolved(journal, references)
+    with Results(as_json=as_json) as results:
+        cancel_all(journal, jobs, results)
 
 
 @command.command()
@@ -173,7 +177,8 @@ def cancel(references: tuple[str, ...]) -> None:
 @click.argument("key", required=False)
 @click.option("--accepted", metavar="REFERENCE", help="The job of the call KEY, as you have seen it at the vendor.")
 @click.option("--not-accepted", is_flag=True, help="You have seen at the vendor that the call KEY has no job.")
-def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None:
+@_as_json
+def reconcile(key: str | None, accepted: str | None, not_accepted: bool, as_json: bool) -> None:
     """Find out what became of calls that were left behind or whose outcome is unknown, and finish them.
 
     Without KEY that is done with all of them. What the vendor has accepted is adopted; what it surely has not is sent
@@ -181,6 +186,7 @@ def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None
     is still unknown, 1 if some failed, 3 if credentials are missing.
     """
     from unified_train.cli.jobs import settling
+    from unified_train.cli.jobs.records import Results
 
     told = accepted is not None or not_accepted
     if accepted is not None and not_accepted:
@@ -188,12 +194,13 @@ def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None
     if told and key is None:
         raise click.UsageError("--accepted and --not-accepted need the KEY of a call")
     journal = _opened()
-    if key is None:
-        settling.settle_all(journal)
-    elif told:
-        settling.settle_by_hand(journal, key, accepted)
-    else:
-        settling.settle_one(journal, key)
+    with Results(as_json=as_json) as results:
+        if key is None:
+            settling.settle_all(journal, results)
+        elif told:
+            settling.settle_by_hand(journal, key, accepted, results)
+        else:
+            settling.settle_one(journal, key, results)
 
 
 @command.command()
