@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unified_train.cli.app import FAILED, Verbs
+from unified_train.cli.slugs import SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,12 @@ def _read(function: Callable[..., Any]) -> Callable[..., Any]:
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The option of every command that checks a dataset."""
     return click.option(
-        "--provider", "providers", multiple=True, metavar="SLUG", help="A vendor; may be repeated; default: all."
+        "--provider",
+        "providers",
+        multiple=True,
+        type=SLUG,
+        metavar="SLUG",
+        help="A vendor; may be repeated; default: all.",
     )(function)
 
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from unified_train import Dataset, Polling, plugins
 from unified_train.cli.app import FAILED, PARTLY, exit_code
 from unified_train.cli.screen import Output
+from unified_train.cli.slugs import SLUG
 from unified_train.demo import story
 from unified_train.errors import ConfigurationError, DatasetError, UnifiedTrainError
 
@@ -42,7 +43,14 @@ QUICK = Polling(first=0.1, share=0.1, longest=1.0)
     show_default=True,
     help="Folder for the pictures.",
 )
-@click.option("--provider", "providers", multiple=True, help="A vendor; may be repeated; default: all installed.")
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    type=SLUG,
+    metavar="SLUG",
+    help="A vendor; may be repeated; default: all installed.",
+)
 @click.option("--sandbox", "sandbox_url", metavar="URL", help="A sandbox that runs already; default: one of its own.")
 @click.option("--live", is_flag=True, help="Talk to the vendors themselves, with your keys. This costs money.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -10,6 +10,7 @@ import click
 from unified_train import Client, Status, UnifiedTrainError
 from unified_train.cli.app import PARTLY, exit_code, sentence
 from unified_train.cli.jobs.texts import age, plain
+from unified_train.cli.slugs import SLUG
 from unified_train.cli.vendors import side_by_side, wanted
 from unified_train.config import Config
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--provider", "providers", multiple=True, metavar="SLUG", help="A vendor; default: all that are set up.")
+@click.option(
+    "--provider", "providers", multiple=True, type=SLUG, metavar="SLUG", help="A vendor; default: all that are set up."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(providers: tuple[str, ...], as_json: bool) -> None:
     """List the models that can be generated with, as the vendors' own lists of trainings have them.

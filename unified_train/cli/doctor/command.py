@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unified_train.cli.app import CONFIGURATION
+from unified_train.cli.slugs import SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,9 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "off": "dim"}
 
 
 @click.command()
-@click.option("--provider", "providers", multiple=True, metavar="SLUG", help="Look at this vendor only; repeatable.")
+@click.option(
+    "--provider", "providers", multiple=True, type=SLUG, metavar="SLUG", help="Look at this vendor only; repeatable."
+)
 @click.option("--offline", is_flag=True, help="Send nothing to anybody.")
 @click.option("--write", is_flag=True, help="Also try the image host: put a tiny picture there, and remove it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unified_train.cli.app import Verbs
+from unified_train.cli.slugs import SLUG
 from unified_train.status import Status
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def command() -> None:
 
 @command.command("list")
 @_journal
-@click.option("--provider", metavar="SLUG", help="Only at this vendor.")
+@click.option("--provider", type=SLUG, metavar="SLUG", help="Only at this vendor.")
 @click.option("--kind", type=click.Choice(["training", "generation"]), help="Only these.")
 @click.option(
     "--status",
