@@ -142,11 +142,12 @@ def _shown(jobs: Sequence[Job]) -> Iterator[Callable[[Job], None]]:
 
 
 def bars(console: Console) -> Progress:
-    """Progress bars, each with a field `stage`."""
+    """Progress bars, each with a field `stage`, for which there must be room."""
+    roomy = console.width >= ROOMY
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=20 if roomy else 8),
+        *([TimeElapsedColumn()] if roomy else []),
         TextColumn("{task.fields[stage]}", markup=False),
         console=console,
     )
