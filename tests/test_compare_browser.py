@@ -1,6 +1,6 @@
 """The report as people use it: clicked and typed through in a browser, opened from a file.
 
-Needs playwright and a Chromium; without either these tests are skipped.
+Needs a Chromium, and playwright (extra `browser`); without either these tests are skipped.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,14 +60,21 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    playwright = pytest.importorskip("playwright.sync_api", reason='playwright is not installed: ".[browser]"')
+    found = next(filter(_runs, map(shutil.which, CHROMIUM)), None)
     if found is None:
-        pytest.skip("no Chromium is installed")
+        pytest.skip(f"no Chromium is installed: none of {', '.join(CHROMIUM)} can be run")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def _runs(program: str | None) -> bool:
+    """Whether it is a browser, and not what some systems have in its place, which only says how to get one."""
+    if program is None:
+        return False
+    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -88,6 +88,8 @@ def test_show_names_the_file_that_it_drew(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert done.output == f"{tmp_path / 'sheet.jpg'}\n"
     assert (tmp_path / "sheet.jpg").stat().st_size > 50_000
+    done = run("show", CHELSEA, "--out", tmp_path / "sheet.jpg", "--provider", "novita", "--json")
+    assert json.loads(done.output) == {"files": [str(tmp_path / "sheet.jpg")]}
 
 
 def test_a_vendor_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
