@@ -77,6 +77,9 @@ def test_prepare_says_what_it_wrote(tmp_path: Path) -> None:
         "caption": "close-up portrait of ohwx cat",
     }
     assert run("prepare", CHELSEA, tmp_path / "out2", "--size", "0").exit_code == 2
+    told = json.loads(run("prepare", CHELSEA, tmp_path / "out", "--provider", "novita", "--json").output)
+    assert (told["images"][1]["width"], told["images"][1]["height"]) == (512, 512)
+    assert run("prepare", CHELSEA, tmp_path / "out2", "--provider", "novtia").exit_code == 3
     refused = run("prepare", CHELSEA, tmp_path)
     assert refused.exit_code == 3
     assert "name another folder" in refused.output

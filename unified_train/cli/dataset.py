@@ -75,17 +75,30 @@ def check(dataset: Path, trigger: str | None, providers: tuple[str, ...], as_jso
 @_read
 @click.argument("out", type=_PATH)
 @click.option(
-    "--size", default=1024, show_default=True, type=click.IntRange(min=1), help="Pixels of the shorter side, at most."
+    "--provider",
+    "providers",
+    multiple=True,
+    type=SLUG,
+    metavar="SLUG",
+    help="A vendor that will train on it, at whose size; may be repeated, and then the largest counts.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    help="Of the shorter side, at most; default: what the vendors train at, or 1024 if they do not say.",
 )
 @_as_json
-def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: bool) -> None:
+def prepare(  # noqa: PLR0917 - click passes them by name
+    dataset: Path, trigger: str | None, out: Path, providers: tuple[str, ...], size: int | None, as_json: bool
+) -> None:
     """Write a clean copy of DATASET to the folder OUT: upright, without GPS and other metadata, reduced.
 
     Captions go into photo.txt beside photo.jpg. The originals stay as they are. OUT must be empty or made by this.
     """
     from unified_train.dataset_prepare import prepare_dataset
 
-    done = prepare_dataset(dataset, out, size=size, trigger=trigger)
+    done = prepare_dataset(dataset, out, size=size, providers=providers, trigger=trigger)
     if as_json:
         click.echo(done.model_dump_json(indent=2))
         return
