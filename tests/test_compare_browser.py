@@ -200,6 +200,23 @@ def test_the_grid_shows_every_picture(visit: Callable[..., Any]) -> None:
     assert page.locator(".none.failed").inner_text().split("\n")[-1] == "<i>refused</i> by content rules"
 
 
+def test_a_vendor_s_card_is_a_list_of_facts(visit: Callable[..., Any]) -> None:
+    """All cards stand in one row on a laptop; a state is a word; what has no pictures says where the reason stands."""
+    page = visit()
+    cards = page.locator(".card:has(.state)")
+    assert len({card.bounding_box()["y"] for card in cards.all()}) == 1
+    assert [state.inner_text() for state in cards.locator(".state").all()] == [
+        "succeeded",
+        "succeeded",
+        "trained before",
+        "failed",
+    ]
+    assert all(state.bounding_box()["height"] < 30 for state in cards.locator(".state").all())
+    assert cards.nth(2).locator("dd").all_inner_texts()[:3] == ["–", "–", "–"]
+    page.get_by_role("link", name="Why East delivered nothing").first.click()
+    assert page.url.endswith("#vendors")
+
+
 def test_hostile_prompts_are_shown_and_do_nothing(visit: Callable[..., Any]) -> None:
     """Markup and script in a prompt are letters, in the grid as in a picture's facts and in the blind vote."""
     page = visit()

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNKNOWN = "unknown"
+NOTHING = "–"
+"""For what there was not, which is not the same as what nobody knows."""
 _MINUTE, _HOUR = 60, 3600
 _PRECISE = 10
 """Seconds below which tenths matter."""
