@@ -316,3 +316,18 @@ def test_a_page_is_made_anew(tmp_path: Path) -> None:
     done = run("--rebuild", tmp_path / "r")
     assert (done.exit_code, done.stdout) == (0, f"{page}\n")
     assert page.read_bytes() == before
+
+
+def test_again_needs_a_folder_and_the_photographs(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What is asked again may not be overwritten, and is asked of the same photographs; nothing is sent without."""
+    sample().write(tmp_path / "r")
+    done = run("--again", tmp_path / "r" / "manifest.json", "--out", tmp_path / "r")
+    assert (done.exit_code, "name another folder with --out" in done.stderr) == (3, True)
+    done = run("--again", tmp_path / "r", "--out", tmp_path / "s")
+    assert (done.exit_code, "the journal does not know where the training images" in done.stderr) == (3, True)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(drawn("a", "#2f6f8f"))
+    done = run("--again", tmp_path / "r", "--out", tmp_path / "s", "--photos", tmp_path / "photos")
+    assert (done.exit_code, "; give the same images in the same order" in done.stderr) == (3, True)
+    assert not (tmp_path / "s").exists()
+    assert not sandbox.world.submissions

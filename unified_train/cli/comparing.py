@@ -72,7 +72,9 @@ def run(wish: Wish, *, resume: str) -> None:
     config = Config.load()
     journal = config.usual_journal()
     if journal is None:
-        raise ConfigurationError("a comparison needs the journal that the configuration turns off: journal = false")
+        raise ConfigurationError(
+            "a comparison needs the journal; take journal = false out of the configuration, which turns it off"
+        )
     last: dict[str, Progress] = {}
     with closing(journal):
         asked = _of_manifest(wish, journal) if wish.again else _of_recipe(wish, journal)

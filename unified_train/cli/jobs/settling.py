@@ -114,11 +114,12 @@ def _check_possible(journal: Journal, intent: Intent, reference: str) -> None:
     job = Job.from_reference(reference)
     if (job.provider, job.kind) != (intent.provider, intent.kind):
         raise InvalidOptions(
-            f"the call {intent.key} is a {intent.kind} at {intent.provider}, so {reference} can't be its job"
+            f"the call {intent.key} is a {intent.kind} at {intent.provider}, so {reference} can't be its job;"
+            f" look for a {intent.kind} there"
         )
     known = journal.job(job.reference)
     if known is not None and known.key not in {None, intent.key}:
-        raise InvalidOptions(f"{reference} is the job of another call, {known.key}")
+        raise InvalidOptions(f"{reference} is the job of another call, {known.key}; look for another one at the vendor")
 
 
 def _settle(journal: Journal, calls: Sequence[Call], key: str | None, results: Results) -> None:
