@@ -507,20 +507,20 @@ class TestTime(OneColour):
         """What still runs is told as such, and gone on with; its time is unknown, since nobody looked meanwhile."""
         studio.words = {"GET plain/trainings/1": "running"}
         seen: list[Progress] = []
-        first = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.05, progress=seen.append)
+        first = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.5, progress=seen.append)
         assert seen[-1].stage == "late"
         assert first.entrants[0].error
         assert "plain:training:1 was still running when the time was up" in first.entrants[0].error
         assert first.entrants[0].training
         assert first.entrants[0].training.status is Status.RUNNING
         studio.words = {"GET plain/generations/*": "running"}
-        second = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.05)
+        second = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.5)
         assert second.entrants[0].notes == (
             "nobody looked for a while as it trained: its times are those until somebody did",
         )
         assert [failure.seed for failure in second.failures] == [3, 4]
         studio.words = {}
-        third = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.05)
+        third = ask(reach(), request_, tmp_path / "r", providers=["plain"], timeout=0.5)
         assert [picture.seconds for picture in third.pictures] == [None, None]
         assert set(studio.count().values()) == {1, 2}
         assert ask(reach(), request_, tmp_path / "r", providers=["plain"]) == third

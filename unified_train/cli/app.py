@@ -93,6 +93,11 @@ class Commands(Verbs):
             ctx.exit(FAILED)
 
 
+def remark(line: str) -> None:
+    """Print a line to standard error, above the bars that may be there: click would write past them, into theirs."""
+    sys.stderr.write(f"{line}\n")
+
+
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
     """Show warnings of ours as sentences, without the line of code that they come from."""
@@ -110,8 +115,7 @@ def _plain_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, UnifiedTrainWarning):
-                # Not by click, which would write past the bars that may be on the screen, into their lines.
-                sys.stderr.write(f"warning: {message}\n")
+                remark(f"warning: {message}")
             else:
                 usual(message, category, filename, lineno, file, line)
 
