@@ -12,11 +12,12 @@ from typing import Any
 
 import PIL.Image
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from unified_train import errors
 from unified_train.cli import main
-from unified_train.cli.app import cli, exit_code
+from unified_train.cli.app import cli, exit_code, sentence
 from unified_train.models import Job
 from unified_train.sandbox import Sandbox
 
@@ -49,9 +50,14 @@ def test_one_vendors_failure_stops_no_other(tmp_path: Path, sandbox: Sandbox, mo
 
 def test_a_running_sandbox_can_be_used(tmp_path: Path, sandbox: Sandbox) -> None:
     """`--sandbox` takes a sandbox that runs already."""
-    done = run("demo", "--sandbox", sandbox.base_url, "--provider", "novita", "--out", str(tmp_path))
+    done = run("demo", "--sandbox", sandbox.base_url, "--provider", "novita", "--out", str(tmp_path), "--json")
     assert done.exit_code == 0, done.output
     assert len(sandbox.world.submissions) == 3
+    told = json.loads(done.stdout)
+    (vendor,) = told["vendors"]
+    assert (told["live"], told["contact_sheet"]) == (False, str(tmp_path / "contact-sheet.png"))
+    assert (vendor["provider"], vendor["error"], len(vendor["pictures"])) == ("novita", None, 4)
+    assert all(Path(picture).is_file() for picture in vendor["pictures"])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +70,9 @@ def test_a_running_sandbox_can_be_used(tmp_path: Path, sandbox: Sandbox) -> None
         (["sandbox", "serve", "--host", "203.0.113.1", "--port", "1"], 3, "error: can't serve on 203.0.113.1:1"),
         (["sandbox", "serve", "--speed", "-1", "--port", "0"], 3, "error: can't serve"),
         (["fly"], 2, "No such command 'fly'"),
+        (["trian"], 2, "No such command 'trian'. Did you mean 'train'?"),
+        (["jobs", "lst"], 2, "No such command 'lst'. Did you mean 'list'?"),
+        (["--fly"], 2, "No such option '--fly'"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(arguments: list[str], code: int, sentence: str, tmp_path: Path) -> None:
@@ -155,6 +164,51 @@ def test_exit_codes_tell_what_kind_of_error_it_was() -> None:
     assert exit_code(errors.SubmissionUncertain("x", provider="p", operation="o")) == 6
     assert exit_code(errors.MissingCredentials("x")) == 3
     assert exit_code(errors.JobFailed("x", job=job)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence_"),
+    [
+        (errors.AuthenticationError("bad key"), "bad key; check the credentials; `unified-train doctor` tells more"),
+        (errors.InsufficientFunds("empty."), "empty; see to the account at the vendor, then try again; `unified-train"),
+        (errors.RateLimited("slow down", provider="p", operation="o"), "p o: slow down; try again later; `unified-"),
+        (errors.TransportError("no answer", sent=False), "no answer; check the network and the address; `unified-"),
+        (errors.TransportError("no answer; wait a minute.", sent=False), "no answer; wait a minute."),
+        (errors.MissingCredentials("no key: set X."), "no key: set X."),
+    ],
+)
+def test_what_vendors_and_networks_say_gets_a_remedy(error: Exception, sentence_: str) -> None:
+    """It is added where there is none, and never says to repeat what may have been paid for."""
+    told = sentence(error)
+    assert told.startswith(sentence_)
+    assert "repeat" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("plan recipe.toml --provider n", ["novita"]),
+        ("jobs list --provider ", ["alibaba", "novita", "scenario"]),
+        ("compare recipe.toml --providers scenario,", ["scenario,alibaba", "scenario,novita"]),
+        ("jobs w", ["wait"]),
+    ],
+)
+def test_the_shell_completes(words: str, offered: list[str]) -> None:
+    """Commands, and the names of the vendors that are installed."""
+    *before, begun = words.split(" ")
+    completion = BashComplete(cli, {}, "unified-train", "_UNIFIED_TRAIN_COMPLETE")
+    assert [item.value for item in completion.get_completions(before, begun)] == offered
+
+
+def test_in_a_pipe_no_line_is_broken_or_ends_with_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `grep` and `cut` get is as wide as it is; a terminal is as wide as it is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = run("providers").stdout.splitlines()
+    (steps,) = [line for line in lines if "training: learning_rate" in line]
+    assert steps.split() == ["training:", "learning_rate", "–", "yes", "yes"]
+    assert all(line == line.rstrip() for line in lines)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, run("providers").stdout.splitlines())) <= 60
 
 
 @pytest.mark.parametrize("missing", ["click", "rich", "something_else"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -10,15 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import CHELSEA, QUICK
+from compare_samples import drawn, job, sample
+from conftest import QUICK
 
-from unified_train import Client
+from unified_train import Client, Status
 from unified_train.cli import comparing
 from unified_train.cli.app import COMMANDS, cli
 from unified_train.compare import Progress, read_manifest
 from unified_train.sandbox import Sandbox
-
-pytestmark = pytest.mark.long
 
 RECIPE = """
 version = 1
@@ -37,8 +37,8 @@ seeds = [7]
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "photos").mkdir()
-    for photo in sorted(CHELSEA.glob("*.jpg"))[:3]:
-        (tmp_path / "photos" / photo.name).write_bytes(photo.read_bytes())
+    for number, colour in enumerate(("#2f6f8f", "#b4452c")):
+        (tmp_path / "photos" / f"{number}.png").write_bytes(drawn(str(number), colour))
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
@@ -141,10 +141,10 @@ def test_an_interruption(quick: Sandbox, recipe: Path, tmp_path: Path, monkeypat
     """Ctrl-C leaves the jobs to their vendors, and prints the line that goes on, whatever the profile."""
     real = comparing._stage
 
-    def interrupting(progress: Progress) -> str:
+    def interrupting(progress: Progress, **how: bool) -> str:
         if progress.job is not None:
             raise KeyboardInterrupt
-        return real(progress)
+        return real(progress, **how)
 
     monkeypatch.setattr(comparing, "_stage", interrupting)
     (tmp_path / "unified-train.toml").write_text("[profiles.work]\n")
@@ -160,6 +160,7 @@ def test_an_interruption(quick: Sandbox, recipe: Path, tmp_path: Path, monkeypat
     assert Counter(one.kind for one in quick.world.submissions) == {"training": 1, "generation": 1}
 
 
+@pytest.mark.long
 def test_models(quick: Sandbox, recipe: Path, tmp_path: Path) -> None:
     """Finished trainings take the place of new ones; the vendors are theirs unless others are named."""
     run(recipe, "--providers", "novita", "--out", tmp_path / "r")
@@ -175,6 +176,7 @@ def test_models(quick: Sandbox, recipe: Path, tmp_path: Path) -> None:
     assert [bool(entrant.training) for entrant in read_manifest(tmp_path / "both").entrants] == [True, False]
 
 
+@pytest.mark.long
 def test_again(quick: Sandbox, recipe: Path, tmp_path: Path) -> None:
     """The same question in another folder is paid for anew, and gone on with there; the manifest is all it needs."""
     run(recipe, "--providers", "alibaba,novita", "--out", tmp_path / "r")
@@ -195,6 +197,7 @@ def test_again(quick: Sandbox, recipe: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 def test_again_with_models(quick: Sandbox, recipe: Path, tmp_path: Path) -> None:
     """A comparison of old models is repeated with them."""
     run(recipe, "--providers", "novita", "--out", tmp_path / "r")
@@ -212,7 +215,9 @@ def test_again_with_models(quick: Sandbox, recipe: Path, tmp_path: Path) -> None
         (["recipe.toml", "--again", "m", "--out", "r"], 2, "name a recipe, or with --again the manifest"),
         (["recipe.toml", "--photos", "p", "--out", "r"], 2, "--photos belongs to --again"),
         (["recipe.toml", "--out", "r"], 2, "name the vendors to compare"),
-        (["recipe.toml", "--providers", "novita"], 2, "Missing option '--out'"),
+        (["recipe.toml", "--providers", "novita"], 2, "name a folder for the report: --out FOLDER"),
+        (["--rebuild", "r", "--json"], 2, "--rebuild goes with no recipe and no other option"),
+        (["--rebuild", "nothing"], 3, "nothing/manifest.json: can't be read"),
         (["recipe.toml", "--providers", "novtia", "--out", "r"], 3, "no provider 'novtia' is installed"),
         (["nothing.toml", "--providers", "novita", "--out", "r"], 3, "no such recipe"),
         (["trains.toml", "--providers", "novita", "--out", "r"], 3, "has no [generation]"),
@@ -255,12 +260,74 @@ def test_options_are_refused_or_left_out(quick: Sandbox, recipe: Path, tmp_path:
     assert read_manifest(tmp_path / "r").seeds == (1,)
 
 
-def test_bars_on_a_terminal(quick: Sandbox, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal each vendor has a bar."""
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Standard output and error are taken for a terminal of 160 columns."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    done = run(recipe, "--providers", "novita,scenario", "--out", tmp_path / "r")
+    monkeypatch.setenv("COLUMNS", "160")
+    return monkeypatch
+
+
+@pytest.mark.filterwarnings("always::unified_train.UnifiedTrainWarning")
+def test_bars_on_a_terminal(quick: Sandbox, recipe: Path, tmp_path: Path, terminal: pytest.MonkeyPatch) -> None:
+    """Each vendor has a bar; a warning stands above the bars, in a line of its own."""
+    recipe.write_text(f"{RECIPE}width = 512\n")
+    done = run(recipe, "--providers", "novita,alibaba", "--out", tmp_path / "r")
     assert done.exit_code == 0, done.output
     assert "done: 1 of 1 pictures" in done.stderr
-    assert "Novita" in done.stderr
     assert "━" in done.stderr
+    pieces = re.split(r"\x1b\[2K|\n", done.stderr)  # what was shown before a line was erased is none of it
+    shown = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", piece).rstrip() for piece in pieces]
+    assert "warning: Alibaba Cloud AiContent has no option 'width'; width=512 was not sent" in shown
+
+
+def test_a_bar_tells_what_there_is_room_for() -> None:
+    """How far it is and how long it will take come first; in lines of a file the time that is left is no news."""
+    running = job("novita", [(0, Status.RUNNING, "TRAINING")], raw_status="TRAINING", progress=0.48, eta=190.0)
+    progress = Progress("novita", "Novita", "training", 0.3, running, 0, 4, ())
+    assert comparing._stage(progress) == "training: running 48%, 3 min left TRAINING"
+    assert comparing._stage(progress, brief=True) == "training: running 48%, 3 min left"
+    assert comparing._stage(progress, timeless=True) == "training: running 48% TRAINING"
+
+
+@pytest.mark.parametrize(("columns", "wide"), [(160, True), (62, False)])
+def test_the_result_fits_a_terminal(
+    columns: int, wide: bool, terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One line for each vendor, or where there is no room for that, one for each fact; none is broken."""
+    terminal.setenv("COLUMNS", str(columns))
+    wish = comparing.Wish(None, (), (), tmp_path, None, None, None, None, None, as_json=False)
+    comparing._print(sample().comparison, wish)
+    told = capsys.readouterr()
+    lines = told.out.splitlines()[:-2]
+    assert max(map(len, lines)) <= columns
+    assert lines[0].startswith("vendor  ") is wide
+    assert ("  training     succeeded" in lines) is not wide
+    assert "error: East: The training failed; see https://example.org/x?token=***" in told.err.splitlines()
+    assert "error: Süd <b>Bilder</b>: 1 picture is missing: <i>refused</i> by content rules" in told.err.splitlines()
+
+
+def test_a_page_is_made_anew(tmp_path: Path) -> None:
+    """With a report's manifest and pictures alone; nobody is asked for anything."""
+    page = sample().write(tmp_path / "r")
+    before = page.read_bytes()
+    page.unlink()
+    done = run("--rebuild", tmp_path / "r")
+    assert (done.exit_code, done.stdout) == (0, f"{page}\n")
+    assert page.read_bytes() == before
+
+
+def test_again_needs_a_folder_and_the_photographs(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What is asked again may not be overwritten, and is asked of the same photographs; nothing is sent without."""
+    sample().write(tmp_path / "r")
+    done = run("--again", tmp_path / "r" / "manifest.json", "--out", tmp_path / "r")
+    assert (done.exit_code, "name another folder with --out" in done.stderr) == (3, True)
+    done = run("--again", tmp_path / "r", "--out", tmp_path / "s")
+    assert (done.exit_code, "the journal does not know where the training images" in done.stderr) == (3, True)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(drawn("a", "#2f6f8f"))
+    done = run("--again", tmp_path / "r", "--out", tmp_path / "s", "--photos", tmp_path / "photos")
+    assert (done.exit_code, "; give the same images in the same order" in done.stderr) == (3, True)
+    assert not (tmp_path / "s").exists()
+    assert not sandbox.world.submissions

@@ -644,6 +644,18 @@ def test_a_job_that_has_ended_is_left_alone(full: Journal) -> None:
     assert run("cancel", "order-41").output == f"novita:training:{STYLE}: has ended already (succeeded)\n"
 
 
+def test_what_became_of_cancelling_is_told_to_programs(sandbox: Sandbox, full: Journal) -> None:
+    """As one list of JSON, what could not be canceled included."""
+    done = run("cancel", "order-41", "novita:training:style/1", "--json")
+    assert done.exit_code == 7
+    assert [(one["reference"], one["status"]) for one in json.loads(done.stdout)] == [
+        (f"novita:training:{STYLE}", "succeeded"),
+        ("novita:training:style/1", "unknown"),
+    ]
+    assert [bool(one["error"]) for one in json.loads(done.stdout)] == [False, True]
+    assert "error: novita:training:style/1: " in done.stderr
+
+
 def test_different_failures_are_a_failure(sandbox: Sandbox, journal: Journal) -> None:
     """Where nothing could be canceled, for different reasons, the exit code is that of a failure."""
     refused = run("cancel", "novita:training:style/1", "scenario:training:model_1/job_1")
@@ -675,6 +687,10 @@ def test_a_call_in_doubt_is_listed_and_then_adopted(sandbox: Sandbox, doubt: Cal
     assert "order-7: training.start was accepted, and is adopted from the vendor's list" in done.stderr
     assert len(sandbox.world.submissions) == 1
     assert "nothing to settle" in run("reconcile").output
+    assert run("reconcile", "--json").stdout == "[]\n"
+    (record,) = json.loads(run("reconcile", "order-7", "--json").stdout)
+    assert (record["key"], record["outcome"], record["error"]) == ("order-7", "accepted", None)
+    assert record["job"].startswith("novita:training:")
     again = run("reconcile", "order-7")
     assert again.exit_code == 0
     assert "was accepted, and has the job novita:training:" in again.output

@@ -1,6 +1,6 @@
 """The report as people use it: clicked and typed through in a browser, opened from a file.
 
-Needs playwright and a Chromium; without either these tests are skipped.
+Needs a Chromium, and playwright (extra `browser`); without either these tests are skipped.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,14 +60,21 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    playwright = pytest.importorskip("playwright.sync_api", reason='playwright is not installed: ".[browser]"')
+    found = next(filter(_runs, map(shutil.which, CHROMIUM)), None)
     if found is None:
-        pytest.skip("no Chromium is installed")
+        pytest.skip(f"no Chromium is installed: none of {', '.join(CHROMIUM)} can be run")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def _runs(program: str | None) -> bool:
+    """Whether it is a browser, and not what some systems have in its place, which only says how to get one."""
+    if program is None:
+        return False
+    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +198,23 @@ def test_the_grid_shows_every_picture(visit: Callable[..., Any]) -> None:
     page.mouse.wheel(0, 300)
     assert page.locator(".heads").bounding_box()["y"] == pytest.approx(52, abs=1)
     assert page.locator(".none.failed").inner_text().split("\n")[-1] == "<i>refused</i> by content rules"
+
+
+def test_a_vendor_s_card_is_a_list_of_facts(visit: Callable[..., Any]) -> None:
+    """All cards stand in one row on a laptop; a state is a word; what has no pictures says where the reason stands."""
+    page = visit()
+    cards = page.locator(".card:has(.state)")
+    assert len({card.bounding_box()["y"] for card in cards.all()}) == 1
+    assert [state.inner_text() for state in cards.locator(".state").all()] == [
+        "succeeded",
+        "succeeded",
+        "trained before",
+        "failed",
+    ]
+    assert all(state.bounding_box()["height"] < 30 for state in cards.locator(".state").all())
+    assert cards.nth(2).locator("dd").all_inner_texts()[:3] == ["–", "–", "–"]
+    page.get_by_role("link", name="Why East delivered nothing").first.click()
+    assert page.url.endswith("#vendors")
 
 
 def test_hostile_prompts_are_shown_and_do_nothing(visit: Callable[..., Any]) -> None:

@@ -307,6 +307,17 @@ def test_durations_read_as_people_say_them(seconds: float | None, text: str) -> 
     assert texts.duration(seconds) == text
 
 
+def test_where_there_is_no_room_a_table_is_stacked() -> None:
+    """Vendor below vendor, fact below fact; with room enough it is the same table as ever."""
+    comparison = sample().comparison
+    wide, narrow = comparison.table(), comparison.table(40)
+    width = max(map(len, wide.splitlines()))
+    assert comparison.table(width) == wide
+    assert comparison.table(width - 1) == narrow
+    assert narrow.splitlines()[:3] == ["North & Co", "  training     succeeded", "  queued       1 min 30 s"]
+    assert narrow.count("\n\n") == len(comparison.entrants) - 1
+
+
 def test_tables_align_wide_characters() -> None:
     """East Asian characters take two columns of a terminal, and combining marks none."""
     lines = texts.aligned([("a", "b"), ("日本", "x"), ("e\u0301", "y")]).splitlines()

@@ -440,7 +440,7 @@ def test_a_manifest_that_was_changed_by_hand_is_refused(made: Sample, tmp_path: 
     content = json.loads(path.read_text())
     content["comparison"]["seeds"] = [7, 8, 9]
     path.write_text(json.dumps(content))
-    with pytest.raises(ConfigurationError, match="was changed since it was written"):
+    with pytest.raises(ConfigurationError, match="was changed by hand"):
         read_manifest(path)
 
 

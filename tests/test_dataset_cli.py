@@ -77,6 +77,9 @@ def test_prepare_says_what_it_wrote(tmp_path: Path) -> None:
         "caption": "close-up portrait of ohwx cat",
     }
     assert run("prepare", CHELSEA, tmp_path / "out2", "--size", "0").exit_code == 2
+    told = json.loads(run("prepare", CHELSEA, tmp_path / "out", "--provider", "novita", "--json").output)
+    assert (told["images"][1]["width"], told["images"][1]["height"]) == (512, 512)
+    assert run("prepare", CHELSEA, tmp_path / "out2", "--provider", "novtia").exit_code == 3
     refused = run("prepare", CHELSEA, tmp_path)
     assert refused.exit_code == 3
     assert "name another folder" in refused.output
@@ -88,6 +91,8 @@ def test_show_names_the_file_that_it_drew(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert done.output == f"{tmp_path / 'sheet.jpg'}\n"
     assert (tmp_path / "sheet.jpg").stat().st_size > 50_000
+    done = run("show", CHELSEA, "--out", tmp_path / "sheet.jpg", "--provider", "novita", "--json")
+    assert json.loads(done.output) == {"files": [str(tmp_path / "sheet.jpg")]}
 
 
 def test_a_vendor_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

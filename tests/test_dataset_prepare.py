@@ -17,7 +17,7 @@ from test_dataset_check import exif, huge_png, photo, saved
 from test_dataset_formats import put_all, zipped
 
 from unified_train import Dataset, DatasetError, Image, InvalidOptions
-from unified_train.dataset_prepare import MANIFEST, prepare_dataset
+from unified_train.dataset_prepare import MANIFEST, prepare_dataset, size_for
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,6 +26,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def stamped(folder: Path) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("providers", "size"), [((), 1024), (("novita",), 512), (("scenario",), 1024), (("novita", "alibaba"), 1024)]
+)
+def test_the_size_is_what_vendors_train_at(providers: tuple[str, ...], size: int) -> None:
+    """It is enough for each of them, and for those that do not say."""
+    assert size_for(providers) == size
 
 
 def test_a_clean_copy_is_a_dataset_in_the_first_form(tmp_path: Path) -> None:

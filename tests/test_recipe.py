@@ -232,6 +232,8 @@ class TestCommands:
         """Numbers of images and pictures, and exit code 0."""
         done = self.run("check", write(tmp_path))
         assert (done.exit_code, done.stdout.split(": ", 1)[1]) == (0, "trains on 10 images, generates 8 pictures\n")
+        told = json.loads(self.run("check", write(tmp_path), "--json").stdout)
+        assert told == {"recipe": str(tmp_path / "recipe.toml"), "images": 10, "pictures": 8}
 
     def test_check_says_what_is_wrong(self, tmp_path: Path) -> None:
         """The place of the mistake, and exit code 3."""

@@ -28,6 +28,7 @@ _FACTS: list[tuple[str, Callable[[Capabilities], str]]] = [
         lambda can: f"{can.images.minimum}–{can.images.maximum}" if can.images.maximum else f"≥ {can.images.minimum}",
     ),
     ("bytes per image", lambda can: f"{can.images.max_bytes:,}" if can.images.max_bytes else UNSAID),
+    ("trained at", lambda can: f"{can.images.trained_at} pixels" if can.images.trained_at else UNSAID),
     ("trains", lambda can: ", ".join(sorted(can.training.kinds, reverse=True))),
     ("captions", lambda can: _yes(can.training.captions)),
     *[(f"training: {name}", lambda can, name=name: _range(can.training.options, name)) for name in TRAINING_OPTIONS],

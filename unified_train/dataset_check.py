@@ -169,7 +169,7 @@ def _oddities(entry: Entry, look: Look) -> Iterator[Finding]:
             file,
             "transparent",
             "has transparent parts, which trainers fill with a colour of theirs",
-            f"{_PREPARE}: white",
+            f"{_PREPARE}, which makes them white",
         )
     if look.moving:
         yield _hint(file, "moving", "has several frames, of which the first counts at most", _PREPARE)
@@ -226,10 +226,11 @@ def _triggers(entries: Sequence[Entry], trigger: str | None) -> Iterator[Finding
         return
     word = re.compile(rf"(?<!\w){re.escape(trigger)}(?!\w)", re.IGNORECASE)
     without = [entry for entry in captioned if not word.search(entry.caption or "")]
-    if len(without) == len(captioned):
+    having = len(captioned) - len(without)
+    if not having:
         return
     for entry in without:
-        told = f"the caption lacks the trigger {trigger}, which {len(captioned) - len(without)} others have"
+        told = f"the caption lacks the trigger {trigger}, though {having} of {len(captioned)} have it"
         yield _hint(entry.file, "trigger-missing", told, f"put {trigger} in")
 
 

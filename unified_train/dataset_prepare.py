@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from unified_train.dataset import Dataset
-from unified_train.dataset_check import taken
+from unified_train.dataset_check import taken, vendors
 from unified_train.dataset_formats import NO_TRIGGER
 from unified_train.errors import DatasetError, InvalidOptions
 from unified_train.records import Record
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from unified_train.dataset_check import Source
     from unified_train.dataset_formats import Entry
+    from unified_train.provider import AnyProvider
 
 TRAINED_AT = 1024
 """Pixels of the shorter side: what current base models are trained at, and enough for those that want less."""
@@ -69,7 +70,12 @@ class Preparation(Record):
 
 
 def prepare_dataset(
-    dataset: Source, out: str | PathLike[str], *, size: int = TRAINED_AT, trigger: str | None = None
+    dataset: Source,
+    out: str | PathLike[str],
+    *,
+    size: int | None = None,
+    providers: Sequence[str | type[AnyProvider]] = (),
+    trigger: str | None = None,
 ) -> Preparation:
     """Write a clean copy: upright, in sRGB, before white, without metadata, reduced, with `photo.txt` beside each.
 
@@ -79,14 +85,18 @@ def prepare_dataset(
         dataset: What to copy.
         out: Folder that is not there, or empty, or from an earlier preparation and unchanged since. It is replaced as
             a whole at the end, or not at all.
-        size: Pixels of the shorter side; smaller pictures stay as they are.
+        size: Pixels of the shorter side; smaller pictures stay as they are. Unless given it is `size_for(providers)`.
+        providers: Vendors that will train on it, as slugs or classes.
         trigger: Takes the place of `[trigger]` and `{trigger}` in captions, which otherwise stay.
 
     Raises:
         DatasetError: An original can't be read, or the folder can't be written or holds something else.
         InvalidOptions: `size` is no number of pixels.
+        ProviderNotFound: No plugin has a slug of `providers`.
         ConfigurationError: Pillow is not installed.
     """
+    if size is None:
+        size = size_for(providers)
     if size < 1:
         raise InvalidOptions(f"size: {size} is no number of pixels; give 1 or more")
     reading = taken(dataset, trigger).unbroken(but=NO_TRIGGER)
@@ -100,6 +110,15 @@ def prepare_dataset(
         images = [_prepared(entry, name, folder, size) for entry, name in _named(reading.entries)]
         _write_manifest(folder)
     return Preparation(folder=target, images=tuple(images))
+
+
+def size_for(providers: Sequence[str | type[AnyProvider]]) -> int:
+    """Pixels of the shorter side at which these vendors train, the most of them; 1024 if one does not tell, or of none.
+
+    Raises:
+        ProviderNotFound: No plugin has one of the slugs.
+    """
+    return max((kind.capabilities.images.trained_at or TRAINED_AT for kind in vendors(providers)), default=TRAINED_AT)
 
 
 def _named(entries: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:

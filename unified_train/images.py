@@ -108,7 +108,7 @@ class Image:
         if found:
             return found
         if not self.size:
-            raise DatasetError(f"{self.name}: the file is empty (0 bytes)")
+            raise DatasetError(f"{self.name}: the file is empty (0 bytes); replace it, or leave it out")
         raise DatasetError(f"{self.name}: not an image; its first bytes are none of {', '.join(EXTENSIONS.values())}")
 
     def _open(self) -> BinaryIO:

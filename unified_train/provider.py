@@ -92,6 +92,7 @@ class ImageRules(Record):
         minimum: Number of images.
         maximum: Number of images; None if the vendor names none.
         takes: `bytes`: we upload them; `url`: the vendor fetches them from a public URL.
+        trained_at: Pixels of the shorter side at which its usual base model is trained; None if nobody tells.
     """
 
     media_types: frozenset[str]
@@ -100,6 +101,7 @@ class ImageRules(Record):
     minimum: int = 1
     maximum: int | None = None
     takes: Literal["bytes", "url"] = "bytes"
+    trained_at: int | None = None
 
 
 class TrainingCapabilities(Record):

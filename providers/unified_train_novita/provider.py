@@ -65,7 +65,12 @@ class Novita(Account):
     title = "Novita"
     contract = 1
     capabilities = Capabilities(
-        images=ImageRules(media_types=frozenset({"image/png", "image/jpeg", "image/webp"}), minimum=1, maximum=50),
+        images=ImageRules(
+            media_types=frozenset({"image/png", "image/jpeg", "image/webp"}),
+            minimum=1,
+            maximum=50,
+            trained_at=base_models.Family.SD15.side,  # of the base model that is taken if none is named
+        ),
         training=TrainingCapabilities(
             kinds=frozenset({"subject", "style"}),
             options={

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import sys
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -37,7 +39,20 @@ COMMANDS = {
 OK, FAILED, USAGE, CONFIGURATION, RUNNING, BLOCKED, UNCERTAIN, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
-class Commands(click.Group):
+class Verbs(click.Group):
+    """Names the nearest command where there is none of that name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant by the first word."""
+        if self.get_command(ctx, args[0]) is None and args[0].isidentifier():
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+class Commands(Verbs):
     """Loads a command's module only when it is asked for, and turns our errors into one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -66,7 +81,7 @@ class Commands(click.Group):
         except UnifiedTrainError as error:
             if ctx.params.get("debug"):
                 _print_traceback(error)
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {sentence(error)}", err=True)
             ctx.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("interrupted; jobs that were started go on at their vendors", err=True)
@@ -76,6 +91,11 @@ class Commands(click.Group):
                 raise
             _print_traceback(error)
             ctx.exit(FAILED)
+
+
+def remark(line: str) -> None:
+    """Print a line to standard error, above the bars that may be there: click would write past them, into theirs."""
+    sys.stderr.write(f"{line}\n")
 
 
 @contextmanager
@@ -95,7 +115,7 @@ def _plain_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, UnifiedTrainWarning):
-                click.echo(f"warning: {message}", err=True)
+                remark(f"warning: {message}")
             else:
                 usual(message, category, filename, lineno, file, line)
 
@@ -121,6 +141,27 @@ def exit_code(error: Exception) -> int:
         (errors.AuthenticationError, CONFIGURATION),
     ]
     return next((code for kind, code in table if isinstance(error, kind)), FAILED)
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, and what to do where it is the vendor's or the network's word, which tells no remedy."""
+    from unified_train import errors
+
+    doctor = "`unified-train doctor` tells more"
+    # Not "repeat the command": what fails may be the waiting for a training that was paid for.
+    started = "`unified-train jobs list` shows what was started"
+    table: list[tuple[type[Exception], str]] = [
+        (errors.AuthenticationError, f"check the credentials; {doctor}"),
+        (errors.PermissionDenied, f"check what the credentials allow; {doctor}"),
+        (errors.InsufficientFunds, f"see to the account at the vendor, then try again; {started}"),
+        (errors.QuotaExceeded, "see to the account at the vendor: waiting does not help"),
+        (errors.RateLimited, f"try again later; {started}"),
+        (errors.ProviderUnavailable, f"try again later; {started}"),
+        (errors.TransportError, f"check the network and the address; {doctor}"),
+    ]
+    told = str(error).rstrip(".")
+    remedy = next((remedy for kind, remedy in table if isinstance(error, kind)), None)
+    return f"{told}; {remedy}" if remedy and ";" not in told else str(error)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

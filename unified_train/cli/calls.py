@@ -51,7 +51,7 @@ def key_of(client: Client, named: str | None) -> str | None:
         JournalError: A key is given, and there is no journal to keep it.
     """
     if client.journal is None and named is not None:
-        raise JournalError("--key needs the journal, which the configuration turns off")
+        raise JournalError("--key needs the journal; take journal = false out of the configuration, or leave --key out")
     return named or (uuid4().hex if client.journal is not None else None)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unified_train.cli.slugs import SLUG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +21,9 @@ def _listed(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
 
 @click.command()
 @click.argument("recipe", required=False, type=click.Path(path_type=Path))
-@click.option("--providers", multiple=True, callback=_listed, metavar="SLUG,…", help="The vendors to compare.")
+@click.option(
+    "--providers", multiple=True, callback=_listed, type=SLUG, metavar="SLUG,…", help="The vendors to compare."
+)
 @click.option(
     "--models",
     multiple=True,
@@ -29,7 +33,6 @@ def _listed(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
 )
 @click.option(
     "--out",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="For the report: a new folder, or that of this comparison, to go on with it.",
@@ -45,6 +48,12 @@ def _listed(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="Where the training images of --again are; default: where they were.",
+)
+@click.option(
+    "--rebuild",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Only write this report's page anew, from its manifest and pictures; nothing is asked, nothing is paid.",
 )
 @click.option("--title", metavar="TEXT", help="Of the report; default: the training's name.")
 @click.option(
@@ -68,8 +77,18 @@ def command(ctx: click.Context, /, **wish: Any) -> None:
     """
     from unified_train.cli import comparing
 
+    rebuilt: Path | None = wish.pop("rebuild")
+    if rebuilt is not None:
+        if any(value not in {None, False, ()} for value in wish.values()):
+            raise click.UsageError("--rebuild goes with no recipe and no other option")
+        from unified_train.compare import rebuild
+
+        click.echo(rebuild(rebuilt))
+        return
     if (wish["recipe"] is None) == (wish["again"] is None):
         raise click.UsageError("name a recipe, or with --again the manifest of a comparison")
+    if wish["out"] is None:
+        raise click.UsageError("name a folder for the report: --out FOLDER")
     if wish["again"] is None and wish["photos"] is not None:
         raise click.UsageError("--photos belongs to --again; a recipe says where its images are")
     if wish["again"] is None and not wish["providers"] and not wish["models"]:

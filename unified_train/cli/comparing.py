@@ -14,7 +14,8 @@ from unified_train import plugins
 from unified_train.cli.app import FAILED, INTERRUPTED, OK, PARTLY, RUNNING, exit_code
 from unified_train.cli.jobs import texts
 from unified_train.cli.jobs.lookup import resolved
-from unified_train.cli.jobs.waiting import bars
+from unified_train.cli.jobs.waiting import ROOMY, bars
+from unified_train.cli.screen import Output
 from unified_train.client import Client
 from unified_train.compare import PictureOptions, read_manifest
 from unified_train.compare.folder import MANIFEST, REPORT
@@ -71,7 +72,9 @@ def run(wish: Wish, *, resume: str) -> None:
     config = Config.load()
     journal = config.usual_journal()
     if journal is None:
-        raise ConfigurationError("a comparison needs the journal that the configuration turns off: journal = false")
+        raise ConfigurationError(
+            "a comparison needs the journal; take journal = false out of the configuration, which turns it off"
+        )
     last: dict[str, Progress] = {}
     with closing(journal):
         asked = _of_manifest(wish, journal) if wish.again else _of_recipe(wish, journal)
@@ -175,14 +178,14 @@ def _shown(last: dict[str, Progress]) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    lines: dict[str, str] = {}
+    told: dict[str, str] = {}
 
     def tell(progress: Progress) -> None:
         last[progress.provider] = progress
-        line = f"{progress.title}: {_stage(progress)}"
-        if lines.get(progress.provider) != line:
-            lines[progress.provider] = line
-            click.echo(line, err=True)
+        news = _stage(progress, timeless=True)  # that less time is left is no news
+        if told.get(progress.provider) != news:
+            told[progress.provider] = news
+            click.echo(f"{progress.title}: {news}", err=True)
 
     if not console.is_terminal:
         yield tell
@@ -195,18 +198,28 @@ def _shown(last: dict[str, Progress]) -> Iterator[Callable[[Progress], None]]:
             if progress.provider not in tasks:
                 tasks[progress.provider] = shown.add_task(progress.title, total=1.0, stage="")
             task = tasks[progress.provider]
-            shown.update(task, completed=1.0 if progress.ended else progress.share, stage=_stage(progress))
+            shown.update(
+                task,
+                completed=1.0 if progress.ended else progress.share,
+                stage=_stage(progress, brief=console.width < ROOMY),
+            )
             if progress.ended:
                 shown.stop_task(task)
 
         yield show
 
 
-def _stage(progress: Progress) -> str:
-    """How a vendor is doing, in a few words."""
+def _stage(progress: Progress, *, brief: bool = False, timeless: bool = False) -> str:
+    """How a vendor is doing, in a few words.
+
+    Args:
+        progress: What was told.
+        brief: Whether the vendor's own words are left out.
+        timeless: Whether it is left out how long it will take.
+    """
     job, missing = progress.job, len(progress.errors)
     if progress.stage == "training" and job is not None:
-        return " ".join(filter(None, ["training:", job.status.value, texts.progress(job), texts.word(job)]))
+        return f"training: {texts.going(job, brief=brief, timeless=timeless)}"
     if progress.stage == "waiting":
         return "starting"
     failed = f", {missing} {'error' if missing == 1 else 'errors'}" if missing else ""
@@ -223,8 +236,14 @@ def _print(comparison: Comparison, wish: Wish) -> None:
     if wish.as_json:
         click.echo(json.dumps(_record(comparison, wish.out), indent=2))
         return
-    click.echo(comparison.table())
+    click.echo(comparison.table(_width()))
     click.echo(f"\n{wish.out / REPORT}")
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where there is none, since a file and a program have no edge."""
+    screen = Output()
+    return screen.width if screen.is_terminal else None
 
 
 def _problems(comparison: Comparison) -> Iterator[str]:

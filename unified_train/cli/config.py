@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unified_train import plugins, redact
+from unified_train.cli.app import Verbs
 from unified_train.cli.jobs.texts import plain
 from unified_train.config import Config, Origin, Sourced
 from unified_train.config import environment as variables
@@ -42,7 +43,7 @@ class Row:
     secret: bool = False
 
 
-@click.group()
+@click.group(cls=Verbs)
 def command() -> None:
     """What is configured, by files, profiles and the environment."""
 
@@ -126,11 +127,12 @@ def _print_json(config: Config, rows: list[Row]) -> None:
 
 def _print(config: Config, rows: list[Row]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    from unified_train.cli.screen import Output
+
+    console = Output()
     console.print(_files(config), highlight=False, markup=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("setting", no_wrap=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unified_train.cli.app import FAILED
+from unified_train.cli.app import FAILED, Verbs
+from unified_train.cli.slugs import SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +28,20 @@ def _read(function: Callable[..., Any]) -> Callable[..., Any]:
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The option of every command that checks a dataset."""
     return click.option(
-        "--provider", "providers", multiple=True, metavar="SLUG", help="A vendor; may be repeated; default: all."
+        "--provider",
+        "providers",
+        multiple=True,
+        type=SLUG,
+        metavar="SLUG",
+        help="A vendor; may be repeated; default: all.",
     )(function)
 
 
-@click.group()
+def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+@click.group(cls=Verbs)
 def command() -> None:
     """Look at training images before anything is paid for.
 
@@ -42,7 +53,7 @@ def command() -> None:
 @command.command()
 @_read
 @_checked
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_as_json
 def check(dataset: Path, trigger: str | None, providers: tuple[str, ...], as_json: bool) -> None:
     """Say what will go wrong with DATASET, and what is probably not meant.
 
@@ -64,17 +75,30 @@ def check(dataset: Path, trigger: str | None, providers: tuple[str, ...], as_jso
 @_read
 @click.argument("out", type=_PATH)
 @click.option(
-    "--size", default=1024, show_default=True, type=click.IntRange(min=1), help="Pixels of the shorter side, at most."
+    "--provider",
+    "providers",
+    multiple=True,
+    type=SLUG,
+    metavar="SLUG",
+    help="A vendor that will train on it, at whose size; may be repeated, and then the largest counts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: bool) -> None:
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    help="Of the shorter side, at most; default: what the vendors train at, or 1024 if they do not say.",
+)
+@_as_json
+def prepare(  # noqa: PLR0917 - click passes them by name
+    dataset: Path, trigger: str | None, out: Path, providers: tuple[str, ...], size: int | None, as_json: bool
+) -> None:
     """Write a clean copy of DATASET to the folder OUT: upright, without GPS and other metadata, reduced.
 
     Captions go into photo.txt beside photo.jpg. The originals stay as they are. OUT must be empty or made by this.
     """
     from unified_train.dataset_prepare import prepare_dataset
 
-    done = prepare_dataset(dataset, out, size=size, trigger=trigger)
+    done = prepare_dataset(dataset, out, size=size, providers=providers, trigger=trigger)
     if as_json:
         click.echo(done.model_dump_json(indent=2))
         return
@@ -85,6 +109,7 @@ def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: b
 @command.command()
 @_read
 @_checked
+@_as_json
 @click.option(
     "--out",
     type=_PATH,
@@ -92,13 +117,15 @@ def prepare(dataset: Path, trigger: str | None, out: Path, size: int, as_json: b
     show_default=True,
     help="File to write, .jpg or .png; it is replaced if it is there.",
 )
-def show(dataset: Path, trigger: str | None, providers: tuple[str, ...], out: Path) -> None:
+def show(dataset: Path, trigger: str | None, providers: tuple[str, ...], out: Path, as_json: bool) -> None:
     """Draw a contact sheet of DATASET: every picture with its name, its caption and what is wrong with it."""
     from unified_train.dataset_sheet import draw_contact_sheet
 
     _warn_of_broken(providers)
-    for file in draw_contact_sheet(dataset, out, providers=list(providers) or None, trigger=trigger):
-        click.echo(file)
+    files = draw_contact_sheet(dataset, out, providers=list(providers) or None, trigger=trigger)
+    click.echo(
+        json.dumps({"files": [str(file) for file in files]}, indent=2) if as_json else "\n".join(map(str, files))
+    )
 
 
 def _warn_of_broken(providers: tuple[str, ...]) -> None:

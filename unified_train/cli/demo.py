@@ -7,16 +7,19 @@ import os
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from unified_train import Dataset, Polling, plugins
 from unified_train.cli.app import FAILED, PARTLY, exit_code
+from unified_train.cli.screen import Output
+from unified_train.cli.slugs import SLUG
 from unified_train.demo import story
 from unified_train.errors import ConfigurationError, DatasetError, UnifiedTrainError
 
@@ -40,9 +43,17 @@ QUICK = Polling(first=0.1, share=0.1, longest=1.0)
     show_default=True,
     help="Folder for the pictures.",
 )
-@click.option("--provider", "providers", multiple=True, help="A vendor; may be repeated; default: all installed.")
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    type=SLUG,
+    metavar="SLUG",
+    help="A vendor; may be repeated; default: all installed.",
+)
 @click.option("--sandbox", "sandbox_url", metavar="URL", help="A sandbox that runs already; default: one of its own.")
 @click.option("--live", is_flag=True, help="Talk to the vendors themselves, with your keys. This costs money.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(  # noqa: PLR0917 - click passes them by name
     photos: Path | None,
     trigger: str,
@@ -51,6 +62,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     providers: tuple[str, ...],
     sandbox_url: str | None,
     live: bool,
+    as_json: bool,
 ) -> None:
     """Train on the same photographs at every vendor at once, generate the same pictures, and compare.
 
@@ -63,7 +75,10 @@ def command(  # noqa: PLR0917 - click passes them by name
         polling = Polling() if live else QUICK
         plan = story.Plan(photos=dataset, out=out, polling=polling, pace=live, journal=live, environ=environ)
         tracks = anyio.run(_told, plan, list(providers) or plugins.installed())
-    _report(tracks, dataset, out, live=live)
+    if as_json:
+        click.echo(json.dumps(_record(tracks, dataset, out, live=live), indent=2))
+    else:
+        _report(tracks, dataset, out, live=live)
     raise SystemExit(_exit_code(tracks))
 
 
@@ -124,8 +139,8 @@ async def _told(plan: story.Plan, providers: Sequence[str]) -> list[Track]:
 
 
 def _report(tracks: Sequence[Track], dataset: Dataset, out: Path, *, live: bool) -> None:
-    console = Console()
-    table = Table("vendor", "status words seen", "time", "cost", "pictures", title_justify="left")
+    console = Output()
+    table = Table("vendor", "status words seen", "time", "cost", "pictures", box=box.SIMPLE_HEAD, pad_edge=False)
     for track in tracks:
         count = sum(len(group) for group in track.pictures.values())
         result = str(count) if track.error is None else f"[red]{count}[/red]"
@@ -140,6 +155,25 @@ def _report(tracks: Sequence[Track], dataset: Dataset, out: Path, *, live: bool)
         sheet = _contact_sheet(tracks, dataset, out, live=live)
         console.print(f"Pictures in {out}/, all side by side in {sheet}", highlight=False, markup=False, soft_wrap=True)
     console.print(_origin(live=live), highlight=False, markup=False, soft_wrap=True)
+
+
+def _record(tracks: Sequence[Track], dataset: Dataset, out: Path, *, live: bool) -> dict[str, Any]:
+    """The same for programs."""
+    vendors = [
+        {
+            "provider": track.provider,
+            "words": track.words,
+            "seconds": round(track.seconds, 3),
+            "cost": track.cost,
+            "pictures": [str(picture.path) for group in track.pictures.values() for picture in group],
+            "notes": track.notes,
+            "error": None if track.error is None else str(track.error),
+        }
+        for track in tracks
+    ]
+    drawn = any(track.pictures for track in tracks)
+    sheet = str(_contact_sheet(tracks, dataset, out, live=live)) if drawn else None
+    return {"live": live, "vendors": vendors, "contact_sheet": sheet}
 
 
 def _origin(*, live: bool) -> str:

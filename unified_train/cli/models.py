@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from unified_train import Client, Status, UnifiedTrainError
-from unified_train.cli.app import PARTLY, exit_code
+from unified_train.cli.app import PARTLY, exit_code, sentence
 from unified_train.cli.jobs.texts import age, plain
+from unified_train.cli.slugs import SLUG
 from unified_train.cli.vendors import side_by_side, wanted
 from unified_train.config import Config
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--provider", "providers", multiple=True, metavar="SLUG", help="A vendor; default: all that are set up.")
+@click.option(
+    "--provider", "providers", multiple=True, type=SLUG, metavar="SLUG", help="A vendor; default: all that are set up."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(providers: tuple[str, ...], as_json: bool) -> None:
     """List the models that can be generated with, as the vendors' own lists of trainings have them.
@@ -46,7 +49,7 @@ def command(providers: tuple[str, ...], as_json: bool) -> None:
         _print(jobs)
     for kind, answer in zip(kinds, told, strict=True):
         if isinstance(answer, UnifiedTrainError):
-            click.echo(f"error: {kind.title}: {plain(answer.message)}", err=True)
+            click.echo(f"error: {kind.title}: {plain(sentence(answer))}", err=True)
     if failed:
         raise SystemExit(PARTLY if len(failed) < len(told) else exit_code(failed[0]))
 
@@ -71,9 +74,10 @@ def _record(job: Job) -> dict[str, object]:
 
 def _print(jobs: Sequence[Job]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from unified_train.cli.screen import Output
 
     if not jobs:
         click.echo("no trained models")
@@ -89,4 +93,4 @@ def _print(jobs: Sequence[Job]) -> None:
             job.base_model or "",
         ]
         table.add_row(*(Text(plain(fact)) for fact in facts), Text(age(job.created_at), no_wrap=True))
-    Console().print(table)
+    Output().print(table)

@@ -28,11 +28,13 @@ def command(as_markdown: bool, as_json: bool) -> None:
 
 
 def _print(found: plugins.Found) -> None:
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
+    from unified_train.cli.screen import Output
+
     head, *body = rows(found.providers)
-    table = Table(*head)
+    table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in body:
         table.add_row(*row)
-    Console().print(table)
+    Output().print(table)

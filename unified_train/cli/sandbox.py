@@ -9,10 +9,11 @@ import threading
 
 import click
 
+from unified_train.cli.app import Verbs
 from unified_train.errors import ConfigurationError
 
 
-@click.group()
+@click.group(cls=Verbs)
 def command() -> None:
     """Local servers that speak the vendors' protocols: nothing leaves this machine and nothing is billed."""
 

@@ -28,6 +28,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PictureFile = Annotated[str, Field(pattern=r"^pictures(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$", max_length=400)]
 """A path below the report's folder; so narrow because a manifest may come from a stranger."""
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=64)]
+_SAME = "give the same images in the same order"
 _Index = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]
 Cell = tuple[str, int, int]
@@ -108,9 +109,9 @@ class Training(Record):
         given = [image.sha256 for image in (Photo.of(item) for item in dataset.images)]
         for number, photo in enumerate(self.photos):
             if number >= len(given) or given[number] != photo.sha256:
-                raise DatasetError(f"{photo.name}: image {number + 1} is not the one that was trained on then")
+                raise DatasetError(f"{photo.name}: image {number + 1} is not the one that was trained on then; {_SAME}")
         if len(given) > len(self.photos):
-            raise DatasetError(f"{len(given)} images were given, but {len(self.photos)} were trained on then")
+            raise DatasetError(f"{len(given)} images were given, but {len(self.photos)} were trained on then; {_SAME}")
         again = Dataset.of(
             [
                 image if (photo.caption is None or not isinstance(image, Image)) else image.with_caption(photo.caption)
@@ -410,9 +411,17 @@ class Comparison(Asked):
             "metadata": json.dumps(picture.metadata, ensure_ascii=False, sort_keys=True),
         }
 
-    def table(self) -> str:
-        """One line for each vendor, aligned for a monospaced font."""
-        return texts.aligned([summary.HEADINGS, *(summary.summarise(self, item).row for item in self.entrants)])
+    def table(self, width: int | None = None) -> str:
+        """One line for each vendor, aligned for a monospaced font.
+
+        Args:
+            width: Columns that there are; if they are too few, one line for each fact instead, vendor below vendor.
+        """
+        rows = [summary.HEADINGS, *(summary.summarise(self, item).row for item in self.entrants)]
+        table = texts.aligned(rows)
+        if width is None or texts.columns(table.split("\n")[1]) <= width:
+            return table
+        return texts.stacked(rows)
 
     def _repr_html_(self) -> str:
         from unified_train.notebook import comparison_html

@@ -31,6 +31,7 @@ REPORT = "report.html"
 TRAINING = "training"
 FORMAT = "unified-train comparison"
 VERSION = 1
+_NAME = "name the manifest.json of a report"
 LARGEST = 64 * 2**20
 """Bytes of a manifest; a picture takes some 1,000."""
 _CHUNK = 2**20
@@ -133,17 +134,20 @@ def read_manifest(path: str | PathLike[str]) -> Comparison:
     file = file / MANIFEST if file.is_dir() else file
     content = _json(file)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ConfigurationError(f"{file}: not a manifest of a comparison")
+        raise ConfigurationError(f"{file}: not a manifest of a comparison; {_NAME}")
     if content.get("version") != VERSION:
         raise ConfigurationError(
-            f"{file}: a manifest of version {content.get('version')!r}, but this library reads version {VERSION}"
+            f"{file}: a manifest of version {content.get('version')!r}, but this library reads version {VERSION};"
+            " use the version of unified_train that wrote it"
         )
     try:
         comparison = Comparison.model_validate(content.get("comparison"))
     except ConfigurationError as error:
-        raise ConfigurationError(f"{file}: not a manifest of a comparison ({error.message})") from None
+        raise ConfigurationError(f"{file}: not a manifest of a comparison ({error.message}); {_NAME}") from None
     if content.get("id") != comparison.id:
-        raise ConfigurationError(f"{file}: was changed since it was written; its id does not fit what it asks for")
+        raise ConfigurationError(
+            f"{file}: was changed by hand: its id does not fit what it asks for; put the original back"
+        )
     return comparison
 
 
@@ -159,12 +163,12 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
 def _json(file: Path) -> Any:
     try:
         if file.stat().st_size > LARGEST:
-            raise ConfigurationError(f"{file}: too large for a manifest of a comparison")
+            raise ConfigurationError(f"{file}: too large for a manifest of a comparison; {_NAME}")
         return json.loads(file.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{file}: can't be read ({error.strerror})") from None
     except (ValueError, RecursionError):
-        raise ConfigurationError(f"{file}: not a manifest of a comparison, nor any JSON") from None
+        raise ConfigurationError(f"{file}: not a manifest of a comparison, nor any JSON; {_NAME}") from None
 
 
 def file_hash(path: Path) -> str | None:

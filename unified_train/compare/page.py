@@ -407,9 +407,9 @@ def _figures(entrant: Entrant, found: Summary) -> list[Fact]:
     if len(times) > 1:
         typical = f"{typical} ({texts.duration(times[0])} – {texts.duration(times[-1])})"
     return [
-        ("Training queued", texts.duration(found.queued)),
-        ("Training ran", texts.duration(found.running)),
-        ("Training cost", str(summary.Bill.of([found.training_cost])) if entrant.training else "–"),
+        ("Training queued", found.queueing),
+        ("Training ran", found.training),
+        ("Training cost", str(summary.Bill.of([found.training_cost])) if entrant.training else texts.NOTHING),
         ("Per picture", typical),
         ("Pictures", f"{found.made} of {found.asked}"),
         ("Failed", str(found.failed)),

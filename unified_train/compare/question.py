@@ -79,7 +79,7 @@ def question(workflows: Workflows, order: Order, models: Mapping[str, TrainedMod
     slugs = list(order.providers if order.providers is not None else {**workflows.conversations, **order.absent})
     strange = next((slug for slug in models if slug not in slugs), None)
     if strange is not None:
-        raise InvalidOptions(f"there is a model of {strange}, which is not among the vendors to compare")
+        raise InvalidOptions(f"there is a model of {strange}, which is not among the vendors to compare; name it too")
     untrained = next((slug for slug in slugs if slug not in models), None)
     if untrained is not None and order.training is None:
         raise InvalidOptions(f"nothing to compare at {untrained}: give a training request, or a model of it")

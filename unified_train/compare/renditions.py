@@ -139,7 +139,9 @@ def decoded(data: bytes, name: str) -> PillowImage:
     try:
         with warnings.catch_warnings(), _opened(module, data) as opened:
             if opened.width * opened.height > MOST_PIXELS:
-                raise DatasetError(f"{name}: {opened.width} × {opened.height} pixels are too many to show")
+                raise DatasetError(
+                    f"{name}: {opened.width} × {opened.height} pixels are too many to show; ask for smaller pictures"
+                )
             profile = opened.info.get("icc_profile") if opened.mode in {"RGB", "RGBA"} else None
             upright = ImageOps.exif_transpose(opened)
             picture = upright.convert("RGBA" if upright.has_transparency_data else "RGB")

@@ -35,7 +35,9 @@ def compared(workflows: Workflows, order: Order) -> Workflow[Comparison]:
     page.jinja()
     renditions.pillow()
     if workflows.journal is None:
-        raise ConfigurationError("a comparison needs a journal, and this client was made with journal=None")
+        raise ConfigurationError(
+            "a comparison needs a journal, and this client was made with journal=None; leave that out"
+        )
     models = yield from models_of(workflows, order)
     asked = yield from blocking(partial(question, workflows, order, models))
     book = yield from blocking(partial(begun.opened, order.out, asked))

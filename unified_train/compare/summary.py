@@ -83,7 +83,7 @@ class Bill:
     def __str__(self) -> str:
         told = " + ".join(f"{texts.number(amount)} {unit}" for unit, amount in self.sums.items())
         if not told:
-            return texts.UNKNOWN if self.untold else "–"
+            return texts.UNKNOWN if self.untold else texts.NOTHING
         return f"{told} + {self.untold} × {texts.UNKNOWN}" if self.untold else told
 
 
@@ -96,6 +96,7 @@ class Summary:
         state: Of its training, in a word.
         queued: Seconds before the training began; None if unknown.
         running: Seconds of training, with whatever the vendor does until the model is usable; None if unknown.
+        trained: Whether there was a training at all.
         made: Number of pictures.
         asked: Number of pictures that were asked for.
         picture_seconds: Of all pictures whose time is known.
@@ -110,6 +111,7 @@ class Summary:
     state: str
     queued: float | None
     running: float | None
+    trained: bool
     made: int
     asked: int
     picture_seconds: tuple[float, ...]
@@ -125,10 +127,20 @@ class Summary:
         return median(self.picture_seconds) if self.picture_seconds else None
 
     @property
+    def queueing(self) -> str:
+        """How long the training waited."""
+        return texts.duration(self.queued) if self.trained else texts.NOTHING
+
+    @property
+    def training(self) -> str:
+        """How long the training ran."""
+        return texts.duration(self.running) if self.trained else texts.NOTHING
+
+    @property
     def safety(self) -> str:
         """How many pictures were flagged; unknown if none was checked, which is not the same as none flagged."""
         if not self.made:
-            return "–"
+            return texts.NOTHING
         return texts.UNKNOWN if self.unchecked == self.made else str(self.flagged)
 
     @property
@@ -137,8 +149,8 @@ class Summary:
         return (
             self.title,
             self.state,
-            texts.duration(self.queued),
-            texts.duration(self.running),
+            self.queueing,
+            self.training,
             f"{self.made} of {self.asked}",
             texts.duration(self.typical),
             self.safety,
@@ -158,6 +170,7 @@ def summarise(comparison: Comparison, entrant: Entrant) -> Summary:
         state=_state(entrant),
         queued=_seconds(times, Status.QUEUED),
         running=_seconds(times, Status.RUNNING),
+        trained=training is not None,
         made=len(pictures),
         asked=len(comparison.prompts) * len(comparison.seeds),
         picture_seconds=tuple(picture.seconds for picture in pictures if picture.seconds is not None),

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNKNOWN = "unknown"
+NOTHING = "–"
+"""For what there was not, which is not the same as what nobody knows."""
 _MINUTE, _HOUR = 60, 3600
 _PRECISE = 10
 """Seconds below which tenths matter."""
@@ -48,16 +50,26 @@ def counted(count: int, noun: str) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells as lines with columns of equal width; the first row is the heading."""
-    widths = [max(_columns(row[place]) for row in rows) for place in range(len(rows[0]))]
+    widths = [max(columns(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
 
 
+def stacked(rows: Sequence[Sequence[str]]) -> str:
+    """The same rows where there is less room: the first cell of each as a title, the others below it by heading."""
+    heads, *bodies = rows
+    width = max(columns(head) for head in heads[1:])
+    return "\n\n".join(
+        "\n".join([title, *(f"  {_padded(head, width)}  {cell}" for head, cell in zip(heads[1:], cells, strict=True))])
+        for title, *cells in bodies
+    )
+
+
 def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - _columns(cell))
+    return cell + " " * (width - columns(cell))
 
 
-def _columns(cell: str) -> int:
+def columns(cell: str) -> int:
     """How many columns of a terminal a text takes: East Asian characters take two, combining marks none."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in cell)
     return len(cell) + wide - sum(bool(unicodedata.combining(letter)) for letter in cell)

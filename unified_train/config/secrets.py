@@ -96,7 +96,7 @@ def _path(target: str, folder: Path) -> Path:
 
 def _of_variable(name: str, environ: Mapping[str, str], place: str) -> str:
     if not _VARIABLE.fullmatch(name):
-        raise ConfigurationError(f"{place}: what follows env: is no name of an environment variable")
+        raise ConfigurationError(f"{place}: what follows env: is no name of an environment variable; write env:NAME")
     value = environ.get(name, "").strip()
     if not value:
         raise MissingCredentials(f"{place}: the environment variable {name} is not set; set it, or correct the name")
@@ -149,7 +149,9 @@ def _of_command(target: str, folder: Path, place: str) -> str:
     try:
         words = shlex.split(target)
     except ValueError:
-        raise ConfigurationError(f"{place}: the command {name} has a quotation mark without its other half") from None
+        raise ConfigurationError(
+            f"{place}: the command {name} has a quotation mark without its other half; add that"
+        ) from None
     try:
         done = subprocess.run(  # noqa: S603 - the user's own file says what to run
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_SECONDS, cwd=folder, check=False
@@ -165,7 +167,7 @@ def _of_command(target: str, folder: Path, place: str) -> str:
     try:
         value = done.stdout.decode().strip()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{place}: the command {name} printed something that is not UTF-8") from None
+        raise ConfigurationError(f"{place}: the command {name} printed something that is not UTF-8; {remedy}") from None
     if not value:
         raise MissingCredentials(f"{place}: the command {name} printed nothing; {remedy}")
     return value

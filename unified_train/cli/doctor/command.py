@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unified_train.cli.app import CONFIGURATION
+from unified_train.cli.slugs import SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,9 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "off": "dim"}
 
 
 @click.command()
-@click.option("--provider", "providers", multiple=True, metavar="SLUG", help="Look at this vendor only; repeatable.")
+@click.option(
+    "--provider", "providers", multiple=True, type=SLUG, metavar="SLUG", help="Look at this vendor only; repeatable."
+)
 @click.option("--offline", is_flag=True, help="Send nothing to anybody.")
 @click.option("--write", is_flag=True, help="Also try the image host: put a tiny picture there, and remove it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -76,9 +79,10 @@ def _findings(named: Sequence[str], *, offline: bool, write: bool) -> list[Findi
 
 
 def _print(found: Sequence[Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from unified_train.cli.screen import Output
 
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -89,7 +93,7 @@ def _print(found: Sequence[Finding]) -> None:
         if finding.remedy:
             told.append(f"\n→ {finding.remedy}", "bold" if finding.state == "error" else "")
         table.add_row(Text(finding.state, COLOURS[finding.state]), Text(finding.subject), told)
-    console = Console()
+    console = Output()
     console.print(table)
     console.print(_summary(found), highlight=False, markup=False)
 

@@ -9,7 +9,7 @@ import click
 
 from unified_train import Client, Status, UnifiedTrainError
 from unified_train.cli import calls
-from unified_train.cli.app import FAILED, PARTLY, exit_code
+from unified_train.cli.app import FAILED, PARTLY, exit_code, remark, sentence
 from unified_train.cli.generate.asking import asked_for, model_for, training_of
 from unified_train.cli.jobs import records, texts
 from unified_train.cli.jobs.sources import journal_at, vendor
@@ -91,7 +91,7 @@ def _submit(client: Client, model: TrainedModel, asked: Asked, key: str | None, 
             if number + 1 == len(asked.requests) and not result.seen and not result.errors:
                 raise
             result.errors.append(error)
-            click.echo(f"error: {request.prompt!r}: {error}", err=True)
+            remark(f"error: {request.prompt!r}: {sentence(error)}")
         else:
             result.seen[job.reference] = job
 
@@ -109,7 +109,7 @@ def _download(client: Client, out: Path, result: _Yield) -> None:
                 images = client.download(job, out)
             except UnifiedTrainError as error:
                 result.errors.append(error)
-                click.echo(f"error: {texts.plain(reference)}: {error}", err=True)
+                click.echo(f"error: {texts.plain(reference)}: {sentence(error)}", err=True)
             else:
                 result.files[reference] = [image.path for image in images if image.path is not None]
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unified_train.cli.app import Verbs
+from unified_train.cli.slugs import SLUG
 from unified_train.status import Status
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def _since(_: click.Context, __: click.Parameter, value: str | None) -> datetime
         raise click.BadParameter(f"{value!r} is {known}") from None
 
 
-@click.group()
+@click.group(cls=Verbs)
 @_journal
 def command() -> None:
     """Look after all jobs that were started from here, at whatever vendor and on whatever day.
@@ -83,7 +85,7 @@ def command() -> None:
 
 @command.command("list")
 @_journal
-@click.option("--provider", metavar="SLUG", help="Only at this vendor.")
+@click.option("--provider", type=SLUG, metavar="SLUG", help="Only at this vendor.")
 @click.option("--kind", type=click.Choice(["training", "generation"]), help="Only these.")
 @click.option(
     "--status",
@@ -155,16 +157,20 @@ def wait(references: tuple[str, ...], everything: bool, timeout: float | None, a
 @command.command()
 @_journal
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
-def cancel(references: tuple[str, ...]) -> None:
+@_as_json
+def cancel(references: tuple[str, ...], as_json: bool) -> None:
     """Ask vendors to stop jobs.
 
     Exit code 0 if all were asked or had finished, 7 if only some could be.
     """
     from unified_train.cli.jobs.canceling import cancel_all
     from unified_train.cli.jobs.lookup import resolved
+    from unified_train.cli.jobs.records import Results
 
     journal = _opened()
-    cancel_all(journal, resolved(journal, references))
+    jobs = resolved(journal, references)
+    with Results(as_json=as_json) as results:
+        cancel_all(journal, jobs, results)
 
 
 @command.command()
@@ -172,7 +178,8 @@ def cancel(references: tuple[str, ...]) -> None:
 @click.argument("key", required=False)
 @click.option("--accepted", metavar="REFERENCE", help="The job of the call KEY, as you have seen it at the vendor.")
 @click.option("--not-accepted", is_flag=True, help="You have seen at the vendor that the call KEY has no job.")
-def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None:
+@_as_json
+def reconcile(key: str | None, accepted: str | None, not_accepted: bool, as_json: bool) -> None:
     """Find out what became of calls that were left behind or whose outcome is unknown, and finish them.
 
     Without KEY that is done with all of them. What the vendor has accepted is adopted; what it surely has not is sent
@@ -180,6 +187,7 @@ def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None
     is still unknown, 1 if some failed, 3 if credentials are missing.
     """
     from unified_train.cli.jobs import settling
+    from unified_train.cli.jobs.records import Results
 
     told = accepted is not None or not_accepted
     if accepted is not None and not_accepted:
@@ -187,12 +195,13 @@ def reconcile(key: str | None, accepted: str | None, not_accepted: bool) -> None
     if told and key is None:
         raise click.UsageError("--accepted and --not-accepted need the KEY of a call")
     journal = _opened()
-    if key is None:
-        settling.settle_all(journal)
-    elif told:
-        settling.settle_by_hand(journal, key, accepted)
-    else:
-        settling.settle_one(journal, key)
+    with Results(as_json=as_json) as results:
+        if key is None:
+            settling.settle_all(journal, results)
+        elif told:
+            settling.settle_by_hand(journal, key, accepted, results)
+        else:
+            settling.settle_one(journal, key, results)
 
 
 @command.command()

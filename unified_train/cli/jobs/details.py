@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from unified_train.cli.jobs import texts
+from unified_train.cli.screen import Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from rich.console import Console
 
     from unified_train.cli.jobs.lookup import Entry
     from unified_train.journal import Intent, Step
@@ -30,7 +32,7 @@ _STEPS = {"sent": "may have been accepted", "answered": "accepted", "void": "not
 
 def print_entry(entry: Entry) -> None:
     """Print a job, the call that it came of, or both."""
-    console = Console()
+    console = Output()
     if entry.job is not None:
         # Not in the table: what is there to be copied is in one piece, however long it is.
         console.print(Text(texts.plain(entry.job.reference)), style="bold", soft_wrap=True)

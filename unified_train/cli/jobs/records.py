@@ -7,12 +7,14 @@ import io
 import json
 import secrets
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+import click
 
 from unified_train.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from unified_train.cli.jobs.lookup import Call, Entry, Selection
@@ -97,6 +99,42 @@ def as_csv(jobs: Sequence[Job]) -> str:
 def _cell(value: object) -> object:
     """A value that a spreadsheet will not take for a formula, whatever a vendor says."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+class Results:
+    """What came of several things that were done: a line for each as it comes, or one list of JSON at the end.
+
+    Args:
+        as_json: Which of the two.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._records: list[Mapping[str, object]] | None = [] if as_json else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._records is not None:
+            click.echo(as_json(self._records))
+
+    def add(self, line: str, record: Mapping[str, object], *, warn: bool = False) -> None:
+        """Tell one.
+
+        Args:
+            line: For people.
+            record: For programs.
+            warn: Whether the line goes to standard error, and is told to programs too.
+        """
+        if self._records is not None:
+            self._records.append(record)
+        if self._records is None or warn:
+            click.echo(line, err=warn)
+
+    def remark(self, line: str) -> None:
+        """Tell people what makes no record."""
+        if self._records is None:
+            click.echo(line)
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from unified_train.cli.jobs.lookup import Call
+    from unified_train.cli.jobs.records import Results
     from unified_train.events import Event
     from unified_train.journal import Intent, Journal
     from unified_train.provider import AnyProvider
     from unified_train.submitting import Resumed
 
+Outcome: TypeAlias = Literal["accepted", "refused", "failed", "unknown", "left alone"]
+"""What came of a call. `refused`: it has no job, and its key can be used again. `left alone`: somebody works on it."""
 _WORST = (UNCERTAIN, FAILED, CONFIGURATION, OK)
 _TELLING = 10.0
 """Seconds of waiting that are worth a word."""
@@ -34,8 +37,8 @@ _OUTCOMES = {
 }
 
 
-def settle_all(journal: Journal) -> None:
-    """Find out about all calls without a job, finish them, and print a line about each.
+def settle_all(journal: Journal, results: Results) -> None:
+    """Find out about all calls without a job, finish them, and tell what came of each.
 
     Raises:
         JournalError: The journal can't be used.
@@ -43,12 +46,12 @@ def settle_all(journal: Journal) -> None:
     """
     calls = pending(journal)
     if not calls:
-        click.echo("nothing to settle: no call was left behind, and none is in doubt")
+        results.remark("nothing to settle: no call was left behind, and none is in doubt")
         return
-    _settle(journal, calls, None)
+    _settle(journal, calls, None, results)
 
 
-def settle_one(journal: Journal, key: str) -> None:
+def settle_one(journal: Journal, key: str, results: Results) -> None:
     """As `settle_all`, for the call with this key.
 
     Raises:
@@ -57,14 +60,21 @@ def settle_one(journal: Journal, key: str) -> None:
     intent = _known(journal, key)
     calls = [call for call in pending(journal) if call.intent.key == key]
     if calls:
-        _settle(journal, calls, key)
+        _settle(journal, calls, key, results)
     elif intent.state == "accepted":
-        click.echo(f"{texts.called(intent)}: was accepted, and has the job {texts.plain(intent.job or '')}")
+        _tell(
+            results,
+            intent,
+            f"was accepted, and has the job {texts.plain(intent.job or '')}",
+            "accepted",
+            job=intent.job,
+        )
     else:
-        click.echo(f"{texts.called(intent)}: was not accepted ({texts.plain(intent.error or '')}); the key can be used")
+        told = f"was not accepted ({texts.plain(intent.error or '')}); the key can be used"
+        _tell(results, intent, told, "refused", error=intent.error)
 
 
-def settle_by_hand(journal: Journal, key: str, accepted: str | None) -> None:
+def settle_by_hand(journal: Journal, key: str, accepted: str | None, results: Results) -> None:
     """Write down what a person has seen at the vendor: a job, or None if there is none.
 
     Raises:
@@ -78,7 +88,19 @@ def settle_by_hand(journal: Journal, key: str, accepted: str | None) -> None:
     with client_of([vendor(intent.provider)], journal) as client:
         job = client.reconcile(key, accepted)
     told = f"is {texts.line(job)}" if job else "noted as not accepted; the same key submits it again"
-    click.echo(f"{texts.called(intent)}: {told}")
+    _tell(results, intent, told, "accepted" if job else "refused", job=job.reference if job else None)
+
+
+def _tell(results: Results, call: Intent, told: str, outcome: Outcome, **more: str | None) -> None:
+    results.add(f"{texts.called(call)}: {told}", _record(call, outcome, **more))
+
+
+def _record(
+    call: Intent | Resumed, outcome: Outcome, *, job: str | None = None, error: str | None = None
+) -> dict[str, str | None]:
+    """What came of a call, for programs."""
+    named = {"key": call.key, "provider": call.provider, "kind": call.kind, "name": call.name}
+    return {**named, "outcome": outcome, "job": job, "error": error}
 
 
 def _known(journal: Journal, key: str) -> Intent:
@@ -92,16 +114,17 @@ def _check_possible(journal: Journal, intent: Intent, reference: str) -> None:
     job = Job.from_reference(reference)
     if (job.provider, job.kind) != (intent.provider, intent.kind):
         raise InvalidOptions(
-            f"the call {intent.key} is a {intent.kind} at {intent.provider}, so {reference} can't be its job"
+            f"the call {intent.key} is a {intent.kind} at {intent.provider}, so {reference} can't be its job;"
+            f" look for a {intent.kind} there"
         )
     known = journal.job(job.reference)
     if known is not None and known.key not in {None, intent.key}:
-        raise InvalidOptions(f"{reference} is the job of another call, {known.key}")
+        raise InvalidOptions(f"{reference} is the job of another call, {known.key}; look for another one at the vendor")
 
 
-def _settle(journal: Journal, calls: Sequence[Call], key: str | None) -> None:
+def _settle(journal: Journal, calls: Sequence[Call], key: str | None, results: Results) -> None:
     """Carry on with what nobody is at work on, at the vendors that there are credentials for."""
-    codes = [_left_alone(call) for call in calls if call.owner is not None]
+    codes = [_left_alone(call, results) for call in calls if call.owner is not None]
     waiting = [call.intent for call in calls if call.owner is None]
     vendors: dict[str, AnyProvider] = {}
     for slug in dict.fromkeys(intent.provider for intent in waiting):
@@ -109,23 +132,23 @@ def _settle(journal: Journal, calls: Sequence[Call], key: str | None) -> None:
         try:
             vendors[slug] = vendor(slug)
         except ConfigurationError as error:
-            codes += [_not_asked(intent, error) for intent in mine]
+            codes += [_not_asked(intent, error, results) for intent in mine]
         else:
             _announce(vendors[slug], mine)
     if vendors:
-        codes += _resumed(journal, list(vendors.values()), key)
+        codes += _resumed(journal, list(vendors.values()), key, results)
     worst = min(codes, key=_WORST.index, default=OK)
     if worst != OK:
         raise SystemExit(worst)
 
 
-def _left_alone(call: Call) -> int:
-    click.echo(f"{texts.called(call.intent)}: left alone, since it is {texts.standing(call)}")
+def _left_alone(call: Call, results: Results) -> int:
+    _tell(results, call.intent, f"left alone, since it is {texts.standing(call)}", "left alone")
     return OK
 
 
-def _not_asked(intent: Intent, error: ConfigurationError) -> int:
-    click.echo(f"{texts.called(intent)}: not settled: {error}")
+def _not_asked(intent: Intent, error: ConfigurationError, results: Results) -> int:
+    _tell(results, intent, f"not settled: {error}", "unknown", error=str(error))
     return CONFIGURATION
 
 
@@ -149,29 +172,31 @@ def _until(asked: AnyProvider, intent: Intent) -> float:
     return max(((end - datetime.now(UTC)).total_seconds() for end in ends), default=0.0)
 
 
-def _resumed(journal: Journal, vendors: Sequence[AnyProvider], key: str | None) -> Iterable[int]:
+def _resumed(journal: Journal, vendors: Sequence[AnyProvider], key: str | None, results: Results) -> Iterable[int]:
     try:
-        with client_of(vendors, journal, _tell) as client:
-            results = client.resume(key)
+        with client_of(vendors, journal, _note) as client:
+            found = client.resume(key)
     except KeyboardInterrupt:
         click.echo("interrupted; what is not settled is kept: run `unified-train jobs reconcile` again", err=True)
         raise SystemExit(INTERRUPTED) from None
-    return [_result(result) for result in results]
+    return [_result(result, results) for result in found]
 
 
-def _tell(event: Event) -> None:
+def _note(event: Event) -> None:
     if isinstance(event, SubmissionReconciled):
         click.echo(f"{texts.plain(event.key)}: {event.operation} {_OUTCOMES[event.outcome]}", err=True)
 
 
-def _result(result: Resumed) -> int:
-    """Print what became of a call; the exit code that it would have alone."""
+def _result(result: Resumed, results: Results) -> int:
+    """Tell what became of a call; the exit code that it would have alone."""
     named = " ".join(filter(None, [result.provider, result.kind, result.name]))
     call = f"{texts.plain(result.key)} ({texts.plain(named)})"
     if result.error is None:
-        click.echo(f"{call}: accepted, {texts.line(result.job) if result.job else ''}")
+        record = _record(result, "accepted", job=result.job.reference if result.job else None)
+        results.add(f"{call}: accepted, {texts.line(result.job) if result.job else ''}", record)
         return OK
     unknown = isinstance(result.error, SubmissionUncertain)
-    click.echo(f"{call}: {'outcome still unknown' if unknown else 'failed'}: {result.error}")
+    record = _record(result, "unknown" if unknown else "failed", error=str(result.error))
+    results.add(f"{call}: {'outcome still unknown' if unknown else 'failed'}: {result.error}", record)
     code = exit_code(result.error)
     return code if code in _WORST else FAILED

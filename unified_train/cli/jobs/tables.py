@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from unified_train.cli.jobs import texts
+from unified_train.cli.screen import Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
 
     from unified_train.cli.jobs.lookup import Call, Selection
     from unified_train.journal import Intent
@@ -32,7 +34,7 @@ def print_list(found: Selection, names: Mapping[str, str]) -> None:
         found: What to show.
         names: The short name of each job.
     """
-    console = Console()
+    console = Output()
     if found.calls:
         _print_calls(console, found.calls)
     if found.jobs:

@@ -66,6 +66,20 @@ def word(job: Job) -> str:
     return plain(" ".join(filter(None, [job.raw_status, job.phase and f"({job.phase})"])))
 
 
+def going(job: Job, *, brief: bool = False, timeless: bool = False) -> str:
+    """How a job is going, beside its bar: what matters most comes first, since the end is cut where there is no room.
+
+    Args:
+        job: The job.
+        brief: Whether the vendor's own words are left out.
+        timeless: Whether the time that is left is left out.
+    """
+    left = "" if timeless or job.finished or job.eta is None else f"{span(job.eta)} left"
+    how_far = "" if job.finished else progress(job)
+    first = ", ".join(filter(None, [" ".join(filter(None, [job.status.value, how_far])), left]))
+    return first if brief else " ".join(filter(None, [first, word(job)]))
+
+
 def brief(text: str) -> str:
     """The beginning of a long text."""
     return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1].rstrip()}…"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from unified_train.journal import Journal
     from unified_train.models import Job
 
+ROOMY = 90
+"""Columns of a terminal from which on a vendor's own words stand beside a bar."""
 _LABEL = 24
 """Characters of a job's name beside its bar, from the end: ids and numbers differ there."""
 
@@ -127,8 +129,7 @@ def _shown(jobs: Sequence[Job]) -> Iterator[Callable[[Job], None]]:
         tasks = {job.reference: progress.add_task(_label(job), total=None, stage="") for job in jobs}
 
         def show(job: Job) -> None:
-            left = "" if job.finished or job.eta is None else f"{texts.span(job.eta)} left"
-            stage = " ".join(filter(None, [job.status.value, texts.word(job), texts.progress(job), left]))
+            stage = texts.going(job, brief=console.width < ROOMY)
             # What nobody tells the progress of is shown as moving, until it ends.
             total = 1.0 if job.finished or job.progress is not None else None
             progress.update(tasks[job.reference], total=total, completed=_share(job), stage=stage)
@@ -141,11 +142,12 @@ def _shown(jobs: Sequence[Job]) -> Iterator[Callable[[Job], None]]:
 
 
 def bars(console: Console) -> Progress:
-    """Progress bars, each with a field `stage`."""
+    """Progress bars, each with a field `stage`, for which there must be room."""
+    roomy = console.width >= ROOMY
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=20 if roomy else 8),
+        *([TimeElapsedColumn()] if roomy else []),
         TextColumn("{task.fields[stage]}", markup=False),
         console=console,
     )

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from unified_train.cli.slugs import SLUG
+
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--provider", "providers", multiple=True, metavar="SLUG", help="A vendor; may be repeated.")
+@click.option("--provider", "providers", multiple=True, type=SLUG, metavar="SLUG", help="A vendor; may be repeated.")
 @click.option("--all", "everyone", is_flag=True, help="All vendors that are installed, with credentials or without.")
 @click.option("--offline", is_flag=True, help="Send nothing at all, not even a read.")
 @click.option("--ask-price", is_flag=True, help="Ask vendors for their price, where that takes more than a read.")

@@ -8,18 +8,20 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from unified_train.cli.jobs.texts import plain, span
+from unified_train.cli.screen import Output
 from unified_train.http import Effect
 from unified_train.payloads import differing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from unified_train.cli.plan.making import RecipePlan
     from unified_train.plan import PlannedOption, PlannedRequest, VendorPlan
@@ -53,7 +55,7 @@ def as_json(recipe: Path, plans: Sequence[RecipePlan]) -> str:
 
 def print_plans(plans: Sequence[RecipePlan]) -> None:
     """Each vendor for itself, and then all side by side."""
-    console = Console()
+    console = Output()
     for plan in plans:
         _print(console, plan.training)
         if plan.generation is not None and plan.training.requests:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from unified_train.cli.slugs import SLUG
+
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--provider", metavar="SLUG", help="The vendor; default: the one that is configured.")
+@click.option("--provider", type=SLUG, metavar="SLUG", help="The vendor; default: the one that is configured.")
 @click.option("--key", metavar="KEY", help="Yours for this call: the same key never submits twice; default: drawn.")
 @click.option("--plan", "plan", metavar="HASH", help="Submit only what the plan with this hash shows.")
 @click.option("--budget", metavar="AMOUNT", help="Refuse what is estimated to cost more, such as 20CU or 5USD.")
