@@ -10,12 +10,15 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_jsonable_python
+
 from unified_train import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
     from unified_train.provider import AnyProvider
     from unified_train.refusals import ErrorTable
@@ -116,7 +119,7 @@ def _fields(kind: type[BaseModel], schema: Mapping[str, Any]) -> str:
     own = definitions.get(kind.__name__, schema)
     told = _told(kind)
     rows = [
-        [_code(name), _shape(field, definitions), _default(field, name in own.get("required", ())), told.get(name, "")]
+        [_code(name), _shape(field, definitions), _default(kind.model_fields[name]), told.get(name, "")]
         for name, field in own["properties"].items()
     ]
     title = f"`{kind.__name__}`:\n\n" if kind.__name__ in definitions else ""
@@ -129,10 +132,10 @@ def _told(kind: type[BaseModel]) -> dict[str, str]:
     return {name: text.strip() for name, text in _ATTRIBUTE.findall(attributes)}
 
 
-def _default(field: Mapping[str, Any], required: bool) -> str:
-    if required:
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
         return "must be told"
-    value = field.get("default")
+    value = to_jsonable_python(field.get_default(call_default_factory=True))
     return "" if value in (None, []) else _code(value)
 
 
