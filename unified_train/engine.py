@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, closing
 from contextvars import copy_context
 from functools import cache, partial
+from queue import Empty, SimpleQueue
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -18,7 +20,7 @@ import httpx
 
 from unified_train import redact
 from unified_train.errors import PluginError, TransportError, TransportTimeout
-from unified_train.flow import Action, Blocking, Emit, Gather, Permit, Permitted, Sleep, Workflow
+from unified_train.flow import Action, Blocking, Crew, Emit, Gather, Permit, Permitted, Sleep, Supply, Workflow
 from unified_train.http import CHUNK, SUBMISSION_SECONDS, Body, Request, Response
 
 if TYPE_CHECKING:
@@ -91,6 +93,9 @@ class Engine:
                 return function()
             case Gather(workflows, limit):
                 return self._gather(workflows, limit)
+            case Crew(supply, limit):
+                self._attend(supply, limit)
+                return None
             case _:
                 raise _foreign(action)
 
@@ -123,6 +128,24 @@ class Engine:
             for worker in [pool.submit(copy_context().run, work) for _ in range(limit)]:
                 worker.result()
         return todo.results
+
+    def _attend(self, supply: Supply, limit: int) -> None:
+        under_way, ended = 0, SimpleQueue[Future[Any]]()
+        with ThreadPoolExecutor(limit, thread_name_prefix="unified-train") as pool:
+            while (item := supply.next() if under_way < limit else None) is not None or under_way:
+                if isinstance(item, float) and not under_way:
+                    time.sleep(item)
+                elif isinstance(item, float) or item is None:
+                    try:
+                        work = ended.get(timeout=item)
+                    except Empty:
+                        continue
+                    under_way -= 1
+                    supply.ended(work.result())
+                else:
+                    work = pool.submit(copy_context().run, self.run, item)
+                    work.add_done_callback(ended.put)
+                    under_way += 1
 
 
 class AsyncEngine:
@@ -186,6 +209,9 @@ class AsyncEngine:
                 return await anyio.to_thread.run_sync(function)
             case Gather(workflows, limit):
                 return await self._gather(workflows, limit)
+            case Crew(supply, limit):
+                await self._attend(supply, limit)
+                return None
             case _:
                 raise _foreign(action)
 
@@ -222,6 +248,30 @@ class AsyncEngine:
             except BaseExceptionGroup as group:
                 raise _leaf(group) from None
         return todo.results
+
+    async def _attend(self, supply: Supply, limit: int) -> None:
+        under_way, ended = 0, deque[Any]()
+        news = anyio.Event()
+
+        async def work(workflow: Workflow[Any]) -> None:
+            ended.append(await self.run(workflow))
+            news.set()
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                while (item := supply.next() if under_way < limit else None) is not None or under_way:
+                    if isinstance(item, float) or item is None:
+                        with anyio.move_on_after(item):
+                            await news.wait()
+                        news = anyio.Event()
+                    else:
+                        tasks.start_soon(work, item)
+                        under_way += 1
+                    while ended:
+                        under_way -= 1
+                        supply.ended(ended.popleft())
+        except BaseExceptionGroup as group:
+            raise _leaf(group) from None
 
 
 class _Course(Generic[T]):

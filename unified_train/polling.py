@@ -20,7 +20,7 @@ _EARLY = 60.0
 """Seconds in which a training that was started with something wrong usually fails."""
 _EARLY_STEP = 4.5
 """Seconds between looks then: with the jitter on top, a failure is seen within five."""
-_RAMP = 20 / 3
+_RAMP = 20.0
 """Of `share`: how much of its age a young training is left alone for, up to `_EARLY_STEP`."""
 _GROWTH = 4.0
 """Of `share`: the same, for a training of which nothing is known."""
@@ -28,7 +28,7 @@ _FAR_LEARNED = 4.0
 """Of `share`: the same, if the end is said to be far, and no such job has ended so early. Deaths are seen late then."""
 _FAR_LONGEST = 4.0
 """Of `longest`: what may lie between two looks if the end is said to be far."""
-_PRICE = 0.177
+_PRICE = 0.174
 """Of `share`: what a look costs against a delay; see `_guessed`."""
 _NEAR = 0.85
 """Of an estimated rest: what is waited for, since estimates err, and a look too early costs one more look."""
@@ -36,6 +36,8 @@ _FINE = 0.004
 """Of its age: how finely the end of a job is looked for once it is near."""
 _LATE = 0.25
 """Of the time by which an estimate was wrong: what is waited for, so that one that stays wrong costs few looks."""
+_CLOSE = 0.05
+"""Of its age: how near its end a job counts as close to it."""
 _STALE = 3.0
 """Steps of progress that may fail to come before a job counts as stalled."""
 _STALE_ETA = 0.1
@@ -99,6 +101,16 @@ class Usual:
     def soonest(self) -> float:
         """Seconds before which hardly any (one of twenty) has ended."""
         return self.median * math.exp(-1.645 * self.spread)
+
+
+def usual_by(durations: Sequence[tuple[str | None, float]]) -> dict[str | None, Usual]:
+    """What base models and durations of finished jobs tell, by base model where they are enough; by None, of all."""
+    of: dict[str | None, list[float]] = {None: [seconds for _, seconds in durations]}
+    for base_model, seconds in durations:
+        if base_model is not None:
+            of.setdefault(base_model, []).append(seconds)
+    found = {base_model: Usual.of(those) for base_model, those in of.items()}
+    return {base_model: usual for base_model, usual in found.items() if usual is not None}
 
 
 _ASSUMED = Usual(median=1200.0, spread=0.6)
@@ -296,6 +308,13 @@ class Trail:
             usual=usual,
             floor=floor,
         )
+
+    def is_close(self, now: float, elapsed: float) -> bool:
+        """Whether the end is near by an estimate that was told a while ago, so that it is worth asking again."""
+        estimates = _estimates(self.seen(now, "training", elapsed))
+        told = max(self._progress_at, self._eta_at)
+        near = min((abs(rest) for rest, _ in estimates), default=math.inf) < _CLOSE * elapsed
+        return near and now - told > _FINE * elapsed
 
 
 _GRAINS = (0.1, 0.05, 0.01)

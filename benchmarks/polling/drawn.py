@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -106,19 +107,22 @@ def drawn(trainings: int, seed: int, manner: Manner = "plain") -> Population:
     died = [_training(chance, manner, number) for number in range(few)]
     silent = [_training(chance, manner, number) for number in range(few)]
     return Population(
-        trainings=tuple(_training(chance, manner, number) for number in range(trainings)),
+        trainings=tuple(
+            _training(chance, manner, number, _quantile((number + chance.random()) / trainings))
+            for number in range(trainings)
+        ),
         failures=tuple(_but(_training(chance, manner, n), ends=chance.uniform(1, 60)) for n in range(few)),
         deaths=tuple(_but(one, ends=_DEATH * one.whole) for one in died),
         quiet=tuple(
             _but(one, ends=3 * one.whole, falls_silent=one.whole * chance.uniform(0.2, 0.95)) for one in silent
         ),
         generations=tuple(_generation(chance, number) for number in range(few)),
-        past=tuple(_duration(chance) for _ in range(100)),
+        past=tuple(_quantile(chance.random()) for _ in range(100)),
     )
 
 
-def _training(chance: random.Random, manner: Manner, number: int) -> Drawn:
-    whole = _duration(chance)
+def _training(chance: random.Random, manner: Manner, number: int, whole: float | None = None) -> Drawn:
+    whole = whole or _quantile(chance.random())
     # A third waits for its turn: for a minute and a half on average.
     queue = min(chance.expovariate(1 / 90), 0.3 * whole) if chance.random() < 1 / 3 else 0.0
     if manner == "plain":
@@ -142,11 +146,11 @@ def _generation(chance: random.Random, number: int) -> Drawn:
     return Drawn("generation", seconds, seconds, number=number)
 
 
-def _duration(chance: random.Random) -> float:
-    while True:
-        seconds = MEDIAN * math.exp(SPREAD * chance.gauss(0, 1))
-        if SHORTEST <= seconds <= LONGEST:
-            return seconds
+def _quantile(share: float) -> float:
+    """Seconds in which so many of the trainings have ended: log-normal, without what is shorter or longer."""
+    normal = NormalDist(math.log(MEDIAN), SPREAD)
+    least, most = normal.cdf(math.log(SHORTEST)), normal.cdf(math.log(LONGEST))
+    return math.exp(normal.inv_cdf(least + share * (most - least)))
 
 
 def _but(job: Drawn, *, ends: float, falls_silent: float = math.inf) -> Drawn:

@@ -22,9 +22,12 @@ Row: TypeAlias = tuple[dict[str, Any], Response]
 
 
 def rows(
-    ask: Callable[[Mapping[str, str]], Request], form: type[Page], most: int = PAGE * MAX_PAGES
+    ask: Callable[[Mapping[str, str]], Request],
+    form: type[Page],
+    most: int = PAGE * MAX_PAGES,
+    enough: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> Flow[list[Row]]:
-    """At most `most` items of a list, in the vendor's order.
+    """At most `most` items of a list, in the vendor's order, and no page after that in which it said to be enough.
 
     A next cursor does not prove that more follows, and a short page not that nothing does: the list ends with an
     empty page, or with a cursor that is missing or was followed before.
@@ -37,7 +40,9 @@ def rows(
         page = form.parse(answer)
         found += [(item, answer) for item in page.items]
         cursor = page.pagination.next_cursor
-        if not page.items or cursor in seen or len(found) >= most:
+        # All are asked, even after the one that was enough: who asks may be counting.
+        full = any([enough(item) for item in page.items])
+        if not page.items or cursor in seen or len(found) >= most or full:
             break
         seen.add(cursor)
     return found[:most]

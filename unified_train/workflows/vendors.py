@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from unified_train.hosting import ImageHost
     from unified_train.journal import Journal
     from unified_train.models import JobKind
-    from unified_train.policy import Conversation, Polling
+    from unified_train.policy import Conversation
+    from unified_train.polling import Polling
     from unified_train.provider import AnyProvider, Capabilities
 
 T = TypeVar("T")
