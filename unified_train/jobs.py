@@ -10,13 +10,16 @@ from unified_train.models import Change, Cost, Failure, Job, Snapshot
 from unified_train.status import Status, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from unified_train.models import JobKind
 
 SEPARATOR = ","
 """Between the ids of a job's parts; no provider's id contains it."""
+
+
+_FIELDS = set(Job.model_fields)
 
 
 def begun(provider: str, kind: JobKind, snapshot: Snapshot, now: datetime, **facts: Any) -> Job:
@@ -32,8 +35,9 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
     change = Change(at=now, status=status, raw_status=snapshot.raw_status, phase=snapshot.phase)
     last = job.history[-1] if job.history else None
     same = last is not None and change.model_copy(update={"at": last.at}) == last
-    return job.model_copy(
-        update={
+    return with_facts(
+        job,
+        {
             "id": snapshot.id,
             "status": status,
             "raw_status": snapshot.raw_status,
@@ -51,8 +55,16 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
             "notes": tuple(dict.fromkeys([*job.notes, *snapshot.notes, *_missing(job, snapshot)])),
             "history": job.history if same else (*job.history, change),
             "raw": redact.payload(snapshot.raw),
-        }
+        },
     )
+
+
+def with_facts(job: Job, facts: Mapping[str, Any]) -> Job:
+    """The job with other values in some fields."""
+    copy = job.model_copy(update=dict(facts))
+    # Which fields were set matters to nobody, but as a set of its own it would take half the memory of a job.
+    object.__setattr__(copy, "__pydantic_fields_set__", _FIELDS)
+    return copy
 
 
 def _missing(job: Job, snapshot: Snapshot) -> list[str]:

@@ -77,14 +77,23 @@ class _Group:
         due: Heap of times and positions.
         waiting: Positions of all of them that a listing may tell of.
         listing: Whether one is under way.
-        worthwhile: Jobs that must be due for a listing to be cheaper than looking at each.
+        requests: That a listing takes.
+        doubted: Jobs that must be due for a listing to be tried again, after one that did not show most of them.
     """
 
     kin: Kin
     due: list[tuple[float, int]] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     listing: bool = False
-    worthwhile: int = FEWEST_LISTED
+    requests: int = 1
+    doubted: int = 0
+
+    def pays(self, due: int) -> bool:
+        """Whether a listing is cheaper than looking at each that is due."""
+        if due < max(FEWEST_LISTED, self.requests):
+            return False
+        self.doubted -= 1  # what was not listed yet may be by now
+        return due >= self.doubted
 
 
 class _Standing:
@@ -248,7 +257,7 @@ class Watched:
                     self._ready.append(Due(group.kin, (position,)))
                 else:
                     together.append(position)
-            if len(together) >= group.worthwhile:
+            if group.pays(len(together)):
                 group.listing = True
                 self._ready.append(Due(group.kin, together, listed=True))
             else:
@@ -322,20 +331,20 @@ class Watched:
         if isinstance(listed, UnifiedTrainError):
             self._not_listed(group, due.positions, listed)
             return []
-        now, changed, served = self._clock(), [], 0
-        late = set(due.positions)
+        now, shown, late = self._clock(), 0, set(due.positions)
+        changed: list[int] = []
         for identifier, position in list(group.waiting.items()):
             standing, snapshot = self._of(position), listed.get(identifier)
             if standing.due is None and position not in late:
                 continue  # it is being looked at by itself just now
+            shown += snapshot is not None and position in late
             if snapshot is not None and _is_old_news(self.jobs[position], snapshot):
-                served += 1
                 changed += self._grown(position, snapshot, now)
             elif snapshot is not None or position in late:
                 standing.alone = True
                 self._set(position, now)
-        # One that told of hardly any is not tried again until so many are due that it might pay.
-        group.worthwhile = max(FEWEST_LISTED, requests if served > requests else 2 * len(late))
+        group.requests = requests
+        group.doubted = 0 if 2 * shown > len(late) else 2 * len(late)
         return changed
 
     def _grown(self, position: int, snapshot: Snapshot, now: float) -> list[int]:
@@ -345,7 +354,7 @@ class Watched:
         grown = snapshot.progress is not None and snapshot.progress > (job.progress or 0.0)
         if grown or snapshot.eta is not None:
             told = {"progress": snapshot.progress if grown else job.progress, "eta": snapshot.eta}
-            self.jobs[position] = job.model_copy(update=told)
+            self.jobs[position] = jobs.with_facts(job, told)
         progress = snapshot.progress if grown else None
         standing.trail.see(now, queued=job.status is Status.QUEUED, progress=progress, eta=snapshot.eta)
         self._again(position, now)

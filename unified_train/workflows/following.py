@@ -116,7 +116,8 @@ class Following(Vendors):
             floor = provider.poll_floor if self.pace else 0.0
             return Kin(job.provider, job.kind, floor, job.kind in provider.lists, learned[job.provider, job.kind])
 
-        return _Looks(self, Watched(known, self.polling, timeout, kin_of=kin_of, until=until))
+        watched = Watched(known, self.polling, timeout, kin_of=kin_of, until=until, clock=self.ticks, today=self.clock)
+        return _Looks(self, watched)
 
     def _learned(self, provider: str, kind: JobKind) -> Workflow[Mapping[str | None, Usual]]:
         """How long such jobs took before, as the journal has it; waiting goes on without one, or with a broken one."""
