@@ -9,7 +9,7 @@ import math
 import random
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,8 +117,7 @@ _ASSUMED = Usual(median=1200.0, spread=0.6)
 """Of trainings, as long as nothing was learned: twenty minutes, from five to ninety."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What is known of an unfinished job just after a look at it.
 
     Attributes:
