@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from helpers import Plain, plain
-from hypothesis import given
-from hypothesis import strategies as st
 
 from unified_train import (
     ApiError,

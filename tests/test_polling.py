@@ -7,13 +7,13 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from benchmarks.polling import chart, tables
 from benchmarks.polling.contenders import Fixed, Ours, ours
 from benchmarks.polling.drawn import Population, drawn
 from benchmarks.polling.results import Result, result
-from hypothesis import given
-from hypothesis import strategies as st
-
 from unified_train import Polling
 from unified_train.polling import Seen, Trail, Usual, jittered, next_look, usual_by
 

@@ -28,7 +28,7 @@ _FAR_LEARNED = 4.0
 """Of `share`: the same, if the end is said to be far, and no such job has ended so early. Deaths are seen late then."""
 _FAR_LONGEST = 4.0
 """Of `longest`: what may lie between two looks if the end is said to be far."""
-_PRICE = 0.174
+_PRICE = 0.1715
 """Of `share`: what a look costs against a delay; see `_guessed`."""
 _NEAR = 0.85
 """Of an estimated rest: what is waited for, since estimates err, and a look too early costs one more look."""
@@ -255,7 +255,18 @@ class Trail:
         began: When the job was started.
     """
 
-    __slots__ = ("_before", "_before_at", "_eta", "_eta_at", "_grain", "_progress", "_progress_at", "_queued", "_ran")
+    __slots__ = (
+        "_before",
+        "_before_at",
+        "_eta",
+        "_eta_at",
+        "_grain",
+        "_polled",
+        "_progress",
+        "_progress_at",
+        "_queued",
+        "_ran",
+    )
 
     def __init__(self, began: float) -> None:
         self._ran = began
@@ -267,8 +278,9 @@ class Trail:
         self._eta: float | None = None
         self._eta_at = began
         self._grain = 0.1
+        self._polled = began
 
-    def see(self, now: float, *, queued: bool, progress: float | None, eta: float | None) -> None:
+    def see(self, now: float, *, queued: bool, progress: float | None, eta: float | None, polled: bool = False) -> None:
         """Note an answer.
 
         Args:
@@ -276,7 +288,10 @@ class Trail:
             queued: Whether the job still waits for its turn.
             progress: 0 to 1; None if it was not told.
             eta: Seconds to the end; None if it was not told.
+            polled: Whether the job was asked for by itself.
         """
+        if polled:
+            self._polled = now
         if queued:
             self._queued, self._ran = now, now
         elif self._queued is not None:
@@ -308,12 +323,17 @@ class Trail:
             floor=floor,
         )
 
-    def is_close(self, now: float, elapsed: float) -> bool:
-        """Whether the end is near by an estimate that was told a while ago, so that it is worth asking again."""
+    def is_worth_a_poll(self, now: float, elapsed: float) -> bool:
+        """Whether a poll would tell more than was told before, so that a list that does not tell it won't do.
+
+        It would if the last one is half the age ago; and near the estimated end, since estimates are best there.
+        """
+        told = self._progress is not None or self._eta is not None
+        if not told or elapsed < _EARLY or now - self._polled <= _FINE * elapsed:
+            return False
         estimates = _estimates(self.seen(now, "training", elapsed))
-        told = max(self._progress_at, self._eta_at)
         near = min((abs(rest) for rest, _ in estimates), default=math.inf) < _CLOSE * elapsed
-        return near and now - told > _FINE * elapsed
+        return near or now - self._polled > elapsed / 2
 
 
 _GRAINS = (0.1, 0.05, 0.01)

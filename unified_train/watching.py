@@ -46,7 +46,7 @@ _PASSING = (TransportError, ProviderUnavailable, RateLimited, MalformedResponse)
 """Failures of a poll that say nothing about the job."""
 _OPEN = (Status.QUEUED, Status.RUNNING)
 _FEW = 32
-"""Jobs of a kind up to which those close to their end are asked by themselves, though a listing would do."""
+"""Jobs of a kind up to which they are asked by themselves now and then for what a list does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class _Group:
         due: Heap of times and positions.
         waiting: Positions of all of them that a listing may tell of.
         listing: Whether one is under way.
+        telling: Whether the list has told of any job how far it is.
         requests: That a listing takes.
         doubted: Jobs that must be due for a listing to be tried again, after one that did not show most of them.
     """
@@ -85,6 +86,7 @@ class _Group:
     due: list[tuple[float, int]] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     listing: bool = False
+    telling: bool = False
     requests: int = 1
     doubted: int = 0
 
@@ -253,7 +255,7 @@ class Watched:
                 if standing is None or standing.due != due:
                     continue  # an old entry of a job that a listing has told of since, or that has finished
                 standing.due = None
-                if standing.alone or group.listing or _is_close(group, standing, now):
+                if standing.alone or group.listing or _is_worth_a_poll(group, standing, now):
                     self._ready.append(Due(group.kin, (position,)))
                 else:
                     together.append(position)
@@ -286,7 +288,7 @@ class Watched:
             self._failed(position, seen)
             return []
         standing = self._of(position)
-        standing.alone = self.jobs[position].id not in standing.group.waiting
+        standing.alone = standing.group.waiting.get(self.jobs[position].id) != position
         standing.failing = None
         return [position] if self._noted(position, seen) else []
 
@@ -300,13 +302,15 @@ class Watched:
     def _noted(self, position: int, seen: Job) -> bool:
         before, self.jobs[position] = self.jobs[position], seen
         if seen.finished:
-            self._of(position).group.waiting.pop(before.id, None)
+            waiting = self._of(position).group.waiting
+            if waiting.get(before.id) == position:
+                del waiting[before.id]
             self._standing[position] = None
             self._unfinished -= 1
         else:
             now = self._clock()
             trail = self._of(position).trail
-            trail.see(now, queued=seen.status is Status.QUEUED, progress=seen.progress, eta=seen.eta)
+            trail.see(now, queued=seen.status is Status.QUEUED, progress=seen.progress, eta=seen.eta, polled=True)
             self._again(position, now)
         return jobs.changed(before, seen)
 
@@ -351,6 +355,7 @@ class Watched:
         """Note progress that a list shows, if it has grown."""
         job, standing = self.jobs[position], self._of(position)
         standing.failing = None
+        standing.group.telling |= snapshot.progress is not None or snapshot.eta is not None
         grown = snapshot.progress is not None and snapshot.progress > (job.progress or 0.0)
         if grown or snapshot.eta is not None:
             told = {"progress": snapshot.progress if grown else job.progress, "eta": snapshot.eta}
@@ -419,9 +424,10 @@ def _age(job: Job, now: datetime) -> float:
     return max([0.0, *((now - start).total_seconds() for start in starts)])
 
 
-def _is_close(group: _Group, standing: _Standing, now: float) -> bool:
-    """Whether a job is better asked by itself: its end is near by what it told a while ago, and the list tells less."""
-    return len(group.waiting) <= _FEW and standing.trail.is_close(now, now - standing.began)
+def _is_worth_a_poll(group: _Group, standing: _Standing, now: float) -> bool:
+    """Whether a job is better asked by itself, since only polls tell how far it is; with many that would be too much."""
+    few = len(group.waiting) <= _FEW and not group.telling
+    return few and standing.trail.is_worth_a_poll(now, now - standing.began)
 
 
 def _is_old_news(job: Job, snapshot: Snapshot) -> bool:

@@ -16,10 +16,10 @@ _LEAST, _MOST = 20.0, 80.0
 """Looks at the ends of the axis; who takes more is told of in a line below the title."""
 _LARGEST = 1.8
 """Percent at the upper end."""
-_CHARACTER, _LINE, _GAP = 6.3, 14, 10
+_CHARACTER, _BOLD, _LINE, _GAP = 6.3, 7.1, 15, 11
 _STYLE = """
 svg { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif }
-text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .theirs { fill: #8c959f } .ours { fill: #0969da }
+text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .lead { stroke: #8c959f } .theirs { fill: #8c959f } .ours { fill: #0969da }
 .front { stroke: #0969da; stroke-opacity: .45; fill: none; stroke-width: 2; stroke-dasharray: 5 4 }
 text.mine { fill: #0550ae; font-weight: 600 } .title { font-size: 15px; font-weight: 600 }
 @media (prefers-color-scheme: dark) {
@@ -59,9 +59,9 @@ def _y(lag: float) -> float:
 def _frame(beyond: Sequence[Result]) -> str:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     lines = [f'<text class="title" x="{_LEFT}" y="22">How often to look, and how late the end is seen</text>']
-    told = "; ".join(f"{one.name}: {one.looks:,.0f} looks, {one.lag:.2%}".replace("%", " %") for one in beyond)
+    told = "; ".join(f"{one.name.partition(' (')[0]} {one.looks:,.0f} looks" for one in beyond)
     if told:
-        lines.append(f'<text class="faint" x="{_LEFT}" y="41" font-size="10.5">off the chart: {escape(told)}</text>')
+        lines.append(f'<text class="faint" x="{_LEFT}" y="42">far to the right: {escape(told)}</text>')
     for looks in range(int(_LEAST), int(_MOST) + 1, 10):
         lines.append(f'<line class="grid" x1="{_x(looks):.1f}" y1="{_TOP}" x2="{_x(looks):.1f}" y2="{bottom}"/>')
         lines.append(f'<text class="faint" x="{_x(looks):.1f}" y="{bottom + 18}" text-anchor="middle">{looks}</text>')
@@ -71,7 +71,7 @@ def _frame(beyond: Sequence[Result]) -> str:
         label = f"{tenths / 10:.1f} %"
         lines.append(f'<text class="faint" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     middle = (_LEFT + right) / 2
-    axis = "looks at one training, on average; upwards: delay, as a share of how long it took"
+    axis = "looks at one training, on average  →     ↑  delay, as a share of how long it took, on average"
     lines.append(f'<text class="faint" x="{middle}" y="{_HEIGHT - 14}" text-anchor="middle">{axis}</text>')
     return "\n".join(lines)
 
@@ -107,7 +107,7 @@ def _around(result: Result) -> _Box:
 
 def _label(result: Result, taken: list[_Box]) -> str:
     """The name, at the first of some places beside the point where nothing else is."""
-    x, y, width = _x(result.looks), _y(result.lag), len(result.name) * _CHARACTER
+    x, y, width = _x(result.looks), _y(result.lag), len(result.name) * (_BOLD if _is_ours(result) else _CHARACTER)
     places = [
         (x + (_GAP if right else -_GAP - width), y + 4 + step * _LINE)
         for step in (0, -1, 1, -2, 2, -3, 3, -4, 4)
@@ -116,7 +116,11 @@ def _label(result: Result, taken: list[_Box]) -> str:
     left, base = next((place for place in places if _is_free(place, width, taken)), places[0])
     taken.append(_box(left, base, width))
     kind = ' class="mine"' if _is_ours(result) else ""
-    return f'<text{kind} x="{left:.1f}" y="{base:.1f}">{escape(result.name)}</text>'
+    name = f'<text{kind} x="{left:.1f}" y="{base:.1f}">{escape(result.name)}</text>'
+    if abs(base - 4 - y) < _LINE:
+        return name
+    near = left - 3 if left > x else left + width + 3
+    return f'<line class="lead" x1="{x:.1f}" y1="{y:.1f}" x2="{near:.1f}" y2="{base - 4:.1f}"/>{name}'
 
 
 def _box(left: float, base: float, width: float) -> _Box:

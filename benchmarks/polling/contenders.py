@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from unified_train.polling import Polling, Trail, Usual, next_look
@@ -14,24 +14,22 @@ if TYPE_CHECKING:
 
     from benchmarks.polling.drawn import Answer, Drawn, Population, Telling
 
-Step = "Callable[[float, Answer], float]"
 FLOOR = 1.0
 """Seconds between looks at least, as the vendors have it."""
 
 
 class Contender(Protocol):
-    """A way to poll.
-
-    Attributes:
-        name: For the table.
-        telling: What it makes use of.
-    """
+    """A way to poll."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """For the table."""
+        ...
 
     @property
-    def telling(self) -> Telling: ...
+    def telling(self) -> Telling:
+        """What it makes use of."""
+        ...
 
     def play(self, job: Drawn) -> tuple[int, float]:
         """Looks until the end was seen, and by how many seconds that was too late."""
@@ -47,6 +45,7 @@ class Fixed:
     telling: Telling = "nothing"
 
     def play(self, job: Drawn) -> tuple[int, float]:
+        """See `Contender`."""
         looks = max(1, math.ceil(job.ends / self.seconds))
         return looks, looks * self.seconds - job.ends
 
@@ -66,6 +65,7 @@ class Stepping:
     telling: Telling = "nothing"
 
     def play(self, job: Drawn) -> tuple[int, float]:
+        """See `Contender`."""
         return _played(job, self.telling, FLOOR, self.wait)
 
 
@@ -83,9 +83,10 @@ class Ours:
     name: str
     telling: Telling = "nothing"
     usual: Usual | None = None
-    polling: Polling = Polling()
+    polling: Polling = field(default_factory=Polling)
 
     def play(self, job: Drawn) -> tuple[int, float]:
+        """See `Contender`."""
         trail = Trail(0.0)
         chance = random.Random(job.number)  # noqa: S311 - nothing is kept secret by it
 
@@ -108,7 +109,7 @@ def _played(job: Drawn, telling: Telling, first: float, wait: Callable[[float, A
 
 def proportional(share: float) -> Stepping:
     """A share of the age, between a second and half a minute."""
-    return Stepping(f"{share:.0%} of the age, 1 to 30 s", lambda age, _: min(30.0, max(1.0, share * age)))
+    return Stepping(f"{100 * share:.0f} % of the age, 1 to 30 s", lambda age, _: min(30.0, max(1.0, share * age)))
 
 
 def _by_progress(age: float, answer: Answer) -> float:

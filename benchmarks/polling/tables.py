@@ -24,7 +24,6 @@ def table(results: Sequence[Result]) -> str:
 
 def _row(result: Result) -> str:
     cells = [
-        result.name,
         f"{result.looks:,.0f}",
         f"{result.lag:.2%}",
         f"{result.lag_95:.2%}",
@@ -34,7 +33,7 @@ def _row(result: Result) -> str:
         f"{result.generation:.1%}",
         f"{result.generation_95:.0%}",
     ]
-    return f"| {' | '.join(cells).replace('%', ' %')} |"
+    return f"| {result.name} | {' | '.join(cells).replace('%', ' %')} |"
 
 
 def costs(fleets: Sequence[Cost]) -> str:

@@ -40,9 +40,8 @@ def rows(
         page = form.parse(answer)
         found += [(item, answer) for item in page.items]
         cursor = page.pagination.next_cursor
-        # All are asked, even after the one that was enough: who asks may be counting.
-        full = any([enough(item) for item in page.items])
-        if not page.items or cursor in seen or len(found) >= most or full:
+        full = [enough(item) for item in page.items]  # all are asked: who asks may be counting
+        if not page.items or cursor in seen or len(found) >= most or any(full):
             break
         seen.add(cursor)
     return found[:most]
