@@ -5,26 +5,36 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from conftest import VENDORS
 from many_vendor import Life, Listed, Many, driven, listed_provider, turned
 
 from unified_train import (
     AuthenticationError,
+    Change,
     Client,
+    Dataset,
+    Intent,
     InvalidOptions,
     Job,
+    Journal,
     PermissionDenied,
     ProviderUnavailable,
     Retry,
     Status,
+    TrainingRequest,
     WaitTimeout,
 )
 from unified_train.config import Config
+from unified_train.sandbox import Sandbox
 
 Connect = Callable[..., Any]
+LISTS = ("/v1/models", "/v3/training", "/api/v1/personalizedtxt2img/queryModelTrainJobList")
 
 
 @pytest.fixture
@@ -158,6 +168,58 @@ class TestListing:
         assert vendor.pages <= 20 * 45
 
 
+class TestLearning:
+    """What the journal knows of earlier trainings."""
+
+    def waited(self, vendor: Many, journal: Journal) -> Client:
+        http = httpx.Client(transport=httpx.MockTransport(vendor))
+        with Client(listed_provider(), http=http, journal=journal, config=Config(environ={})) as client:
+            turned(client, vendor)
+            driven(client, vendor, client._workflows.wait(vendor.jobs(), timeout=None))
+            return client
+
+    def test_earlier_trainings_save_looks(self, tmp_path: Path) -> None:
+        """With half an hour as the usual duration, a training takes fewer looks than without a journal of others."""
+        journal = Journal(tmp_path / "j.sqlite")
+        fresh = Many({"t0": Life(ends=1800.0)})
+        self.waited(fresh, journal)
+        for number in range(8):
+            self._keep(journal, number)
+        learned = Many({"t0": Life(ends=1800.0)})
+        self.waited(learned, journal)
+        journal.close()
+        assert len(learned.polls) < len(fresh.polls) - 5
+        assert learned.now <= 1800 * 1.01
+
+    def _keep(self, journal: Journal, number: int) -> None:
+        start = Many({}).today()
+        steps = [(0, Status.QUEUED), (900, Status.RUNNING), (1750 + 10 * number, Status.SUCCEEDED)]
+        history = tuple(Change(at=start + timedelta(seconds=at), status=status) for at, status in steps)
+        job = Job(
+            provider="plain",
+            kind="training",
+            id=f"old{number}",
+            status=Status.SUCCEEDED,
+            history=history,
+            created_at=start,
+        )
+        intent = Intent(
+            key=f"k{number}", provider="plain", account="a", kind="training", marker="m", digest="d", created_at=start
+        )
+        journal.begin(intent, "me")
+        journal.settle(intent.key, "me", "accepted", job=job)
+
+    def test_a_broken_journal_is_waited_without(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A journal that can't be read keeps nobody from waiting."""
+        path = tmp_path / "j.sqlite"
+        path.write_bytes(b"this is no journal" * 500)
+        vendor = Many({"t0": Life(ends=30.0)})
+        with caplog.at_level("INFO", logger="unified_train"):
+            self.waited(vendor, Journal(path))
+        assert "nothing is known of earlier jobs" in caplog.text
+        assert vendor.now <= 35
+
+
 class TestResuming:
     """A wait that is taken up later."""
 
@@ -178,6 +240,25 @@ class TestResuming:
         (job,) = follow(vendor, [vendor.jobs()[0].model_copy(update={"created_at": ahead, "key": None})])
         assert job.status is Status.SUCCEEDED
         assert vendor.now < 35
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_at_the_sandbox_lists_stand_in_for_polls(
+    vendor: str, connect: Connect, sandbox: Sandbox, photos: Dataset
+) -> None:
+    """Several trainings at once are followed by the vendor's list, and end as they would otherwise."""
+    few = Dataset.of(photos.images[:2], trigger="ohwx", class_word="cat")
+    client = connect(vendor)
+    sandbox.world.clock.set_speed(600)
+    jobs = [client.train(TrainingRequest(name=f"cat-{number}", dataset=few)) for number in range(6)]
+    before = len(sandbox.world.requests.entries())
+    done = client.wait(jobs, timeout=30)
+    assert [(job.id, job.status) for job in done] == [(job.id, Status.SUCCEEDED) for job in jobs]
+    assert all(job.model for job in done)
+    paths = [entry.path for entry in sandbox.world.requests.entries()[before:]]
+    lists = [path for path in paths if path in LISTS]
+    assert len(lists) >= 3
+    assert len(paths) - len(lists) < 6 * 12
 
 
 class TestSideBySide:
