@@ -425,7 +425,7 @@ def _age(job: Job, now: datetime) -> float:
 
 
 def _is_worth_a_poll(group: _Group, standing: _Standing, now: float) -> bool:
-    """Whether a job is better asked by itself, since only polls tell how far it is; with many that would be too much."""
+    """Whether to ask a job by itself, since only polls tell how far it is; with many that would be too much."""
     few = len(group.waiting) <= _FEW and not group.telling
     return few and standing.trail.is_worth_a_poll(now, now - standing.began)
 

@@ -26,8 +26,8 @@ def table(trainings: int = _TRAININGS, seed: int = 1) -> str:
     """Looks and lags of all contenders, as Markdown: with vendors that tell well, and with such as tell badly."""
     plain, rough = results(trainings, seed), results(trainings, seed, rough=True)
     return (
-        f"{tables.table(plain)}\n\nThe same where progress comes in steps of up to 10 %, wavers, runs ahead or behind and"
-        f" stands at 99 % for a while, and where an ETA errs by a third:\n\n{tables.table(rough)}"
+        f"{tables.table(plain)}\n\nThe same where progress comes in steps of up to 10 %, wavers, runs ahead or behind"
+        f" and stands at 99 % for a while, and where an ETA errs by a third:\n\n{tables.table(rough)}"
     )
 
 

@@ -19,7 +19,8 @@ _LARGEST = 1.8
 _CHARACTER, _BOLD, _LINE, _GAP = 6.3, 7.1, 15, 11
 _STYLE = """
 svg { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif }
-text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .lead { stroke: #8c959f } .theirs { fill: #8c959f } .ours { fill: #0969da }
+text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .lead { stroke: #8c959f }
+.theirs { fill: #8c959f } .ours { fill: #0969da }
 .front { stroke: #0969da; stroke-opacity: .45; fill: none; stroke-width: 2; stroke-dasharray: 5 4 }
 text.mine { fill: #0550ae; font-weight: 600 } .title { font-size: 15px; font-weight: 600 }
 @media (prefers-color-scheme: dark) {

@@ -70,6 +70,7 @@ class Fleet:
         ]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
         if request.url.path == "/v3/training":
             self.lists += 1
             start = int(request.url.params.get("pagination.cursor") or 0)
@@ -172,15 +173,10 @@ def cost(number: int, *, start: float = 600.0, minutes: float = 10.0, whole: flo
         lists, polls, began, used = fleet.lists, fleet.polls, clock.seconds, time.process_time()
         known = _waited(client, clock, known, 60 * minutes)
         used = time.process_time() - used
-        passed = clock.seconds - began
+        minutes = (clock.seconds - began) / 60
+        lists, polls = fleet.lists - lists, fleet.polls - polls
         memory = _memory(client, clock, fleet)
-    return Cost(
-        number,
-        (fleet.lists - lists) / passed * 60,
-        (fleet.polls - polls) / passed * 60,
-        used / passed,
-        memory / number,
-    )
+    return Cost(number, lists / minutes, polls / minutes, used / (60 * minutes), memory / number)
 
 
 def _waited(client: Client, clock: Turned, known: list[Job], seconds: float) -> list[Job]:
@@ -196,16 +192,11 @@ def _memory(client: Client, clock: Turned, fleet: Fleet) -> float:
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    held: list[int] = []
-
-    def weigh(_: Job) -> None:
-        pass
-
     known = _waited(client, clock, fleet.jobs(), 30.0)
     looks = driven(client, clock, client._workflows._looks(known, 30.0, "all"))  # noqa: SLF001 - as above
-    del known, weigh
+    del known
     gc.collect()
-    held.append(tracemalloc.get_traced_memory()[0] - before)
-    del looks
+    after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return float(held[0])
+    del looks
+    return float(after - before)
