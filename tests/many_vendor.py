@@ -171,7 +171,7 @@ def _done(client: Any, vendor: Many, action: Any, told: Callable[[Any], object])
             return [driven(client, vendor, workflow, told) for workflow in workflows]
         case Crew(supply, _):
             while (item := supply.next()) is not None:
-                if isinstance(item, float):
+                if isinstance(item, int | float):
                     vendor.slept += 1
                     vendor.now += item
                 else:

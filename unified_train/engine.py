@@ -133,9 +133,9 @@ class Engine:
         under_way, ended = 0, SimpleQueue[Future[Any]]()
         with ThreadPoolExecutor(limit, thread_name_prefix="unified-train") as pool:
             while (item := supply.next() if under_way < limit else None) is not None or under_way:
-                if isinstance(item, float) and not under_way:
+                if isinstance(item, int | float) and not under_way:
                     time.sleep(item)
-                elif isinstance(item, float) or item is None:
+                elif isinstance(item, int | float) or item is None:
                     try:
                         work = ended.get(timeout=item)
                     except Empty:
@@ -260,7 +260,7 @@ class AsyncEngine:
         try:
             async with anyio.create_task_group() as tasks:
                 while (item := supply.next() if under_way < limit else None) is not None or under_way:
-                    if isinstance(item, float) or item is None:
+                    if isinstance(item, int | float) or item is None:
                         with anyio.move_on_after(item):
                             await news.wait()
                         news = anyio.Event()

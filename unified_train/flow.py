@@ -130,7 +130,7 @@ def supplied(supply: Supply, *, limit: int) -> Workflow[None]:
 def in_turn(supply: Supply) -> Workflow[None]:
     """Do what a supply has to do, one after the other."""
     while (item := supply.next()) is not None:
-        if isinstance(item, float):
+        if isinstance(item, int | float):
             yield from sleep(item)
         else:
             supply.ended((yield from item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,6 +25,7 @@ _SECRET_KEY = re.compile(
     r"(api[_-]?key|secret|token|password|access[_-]?key([_-]?(id|secret))?|authorization|wandb_?key)$", re.IGNORECASE
 )
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")
+_WORD = re.compile(r"[A-Za-z_-]{1,32}")
 _CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OSS4-HMAC-SHA256)\s+[^\s\"'\\]+")
 
 
@@ -57,9 +59,14 @@ def payload(value: Any) -> Any:
     """A JSON value with secrets hidden, wherever they are nested, and its URLs cleaned."""
     if isinstance(value, dict):
         return {
-            key: HIDDEN if isinstance(item, str) and _SECRET_KEY.search(str(key)) else payload(item)
+            # Each answer brings its keys and words anew; of thousands of jobs they would take most of the memory.
+            intern(key) if type(key) is str else key: HIDDEN
+            if isinstance(item, str) and _SECRET_KEY.search(str(key))
+            else payload(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [payload(item) for item in value]
-    return text(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return intern(value) if type(value) is str and _WORD.fullmatch(value) else text(value)

@@ -42,6 +42,10 @@ FEWEST_LISTED = 3
 _SLOTS = 4
 """A look at a job that can be listed is moved by an eighth of its interval at most: to one of so many moments in it."""
 
+_SECONDS_PER_PAGE = 0.4
+"""Between listings for jobs at rest: one of a hundred pages, for ten thousand jobs, is made every forty seconds."""
+_RESTING = 10.0
+"""Seconds between looks at a job that is at rest, at least."""
 _PASSING = (TransportError, ProviderUnavailable, RateLimited, MalformedResponse)
 """Failures of a poll that say nothing about the job."""
 _OPEN = (Status.QUEUED, Status.RUNNING)
@@ -387,6 +391,9 @@ class Watched:
         seen = standing.trail.seen(now, job.kind, now - standing.began, usual, kin.floor)
         step = next_look(seen, self._polling)
         if len(standing.group.waiting) >= FEWEST_LISTED:
+            # What is neither young nor near its end can wait for a list that is long; see `_SECONDS_PER_PAGE`.
+            if step > _RESTING:
+                step = max(step, _SECONDS_PER_PAGE * standing.group.requests)
             self._set(position, self._common(now, step, kin.floor))
         else:
             self._set(position, now + jittered(step, kin.floor))

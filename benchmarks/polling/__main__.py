@@ -24,7 +24,10 @@ def results(trainings: int = _TRAININGS, seed: int = 1, *, rough: bool = False) 
 
 def table(trainings: int = _TRAININGS, seed: int = 1) -> str:
     """Looks and lags of all contenders, as Markdown: with vendors that tell well, and with such as tell badly."""
-    plain, rough = results(trainings, seed), results(trainings, seed, rough=True)
+    return _table(results(trainings, seed), results(trainings, seed, rough=True))
+
+
+def _table(plain: list[Result], rough: list[Result]) -> str:
     return (
         f"{tables.table(plain)}\n\nThe same where progress comes in steps of up to 10 %, wavers, runs ahead or behind"
         f" and stands at 99 % for a while, and where an ETA errs by a third:\n\n{tables.table(rough)}"
@@ -41,9 +44,10 @@ def main(trainings: int, seed: int, fleet: str, write: bool) -> None:
     if fleet:
         click.echo(tables.costs([cost(int(number)) for number in fleet.split(",")]))
         return
-    click.echo(table(trainings, seed))
+    plain = results(trainings, seed)
+    click.echo(_table(plain, results(trainings, seed, rough=True)))
     if write:
-        PICTURE.write_text(chart.svg(results(trainings, seed)))
+        PICTURE.write_text(chart.svg(plain))
 
 
 if __name__ == "__main__":

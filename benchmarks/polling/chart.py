@@ -72,7 +72,7 @@ def _frame(beyond: Sequence[Result]) -> str:
         label = f"{tenths / 10:.1f} %"
         lines.append(f'<text class="faint" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     middle = (_LEFT + right) / 2
-    axis = "looks at one training, on average  →     ↑  delay, as a share of how long it took, on average"
+    axis = "looks at one training (→) and delay as a share of how long it took (↑), on average"
     lines.append(f'<text class="faint" x="{middle}" y="{_HEIGHT - 14}" text-anchor="middle">{axis}</text>')
     return "\n".join(lines)
 

@@ -127,7 +127,7 @@ def _done(client: Client, clock: Turned, action: Any) -> object:
             return [driven(client, clock, workflow) for workflow in workflows]
         case Crew(supply, _):
             while (item := supply.next()) is not None:
-                if isinstance(item, float):
+                if isinstance(item, int | float):
                     clock.seconds += item
                 else:
                     supply.ended(driven(client, clock, item))

@@ -57,7 +57,12 @@ class _Looks:
         if self.held:
             return None
         due = self.watched.next()
-        return self._look(due) if isinstance(due, Due) else due
+        if not isinstance(due, Due):
+            return due
+        # What a look needs is taken now: it may run in another thread, while the jobs change.
+        if due.listed:
+            return self._listing(due, self.watched.listable(due))
+        return self._look(due, self.watched.jobs[due.positions[0]])
 
     def ended(self, result: Callable[[], list[int]]) -> None:
         """Note what a look has brought."""
@@ -65,12 +70,18 @@ class _Looks:
             if self.told is not None:
                 self.told(self.watched.jobs[position])
 
-    def _look(self, due: Due) -> Workflow[Callable[[], list[int]]]:
-        if due.listed:
-            listed, requests = yield from self._following.listed(due, self.watched.listable(due))
-            return partial(self.watched.take_listed, due, listed, requests)
-        seen = yield from self._following.tried(self.watched.jobs[due.positions[0]])
-        return partial(self.watched.take, due, seen)
+    def _look(self, due: Due, job: Job) -> Workflow[Callable[[], list[int]]]:
+        return partial(self.watched.take, due, (yield from self._following.tried(job)))
+
+    def _listing(self, due: Due, jobs: Sequence[Job]) -> Workflow[Callable[[], list[int]]]:
+        listed, requests = yield from self._following.listed(due, jobs)
+        return partial(self._listed, due, listed, requests)
+
+    def _listed(self, due: Due, listed: Mapping[str, Snapshot] | UnifiedTrainError, requests: int) -> list[int]:
+        changed = self.watched.take_listed(due, listed, requests)
+        for position in changed:
+            self._following.announce(self.watched.jobs[position])
+        return changed
 
 
 class Following(Vendors):
@@ -108,8 +119,9 @@ class Following(Vendors):
     def _looks(self, waited_for: Sequence[JobLike], timeout: float | None, until: Until) -> Workflow[_Looks]:
         known = yield from gather([self._remembered(job) for job in waited_for], limit=1)
         learned: dict[tuple[str, JobKind], Mapping[str | None, Usual]] = {}
-        for provider, kind in {(job.provider, job.kind) for job in known if not job.finished}:
-            learned[provider, kind] = yield from self._learned(provider, kind)
+        for job in known:
+            if not job.finished and (job.provider, job.kind) not in learned:
+                learned[job.provider, job.kind] = yield from self._learned(job.provider, job.kind)
 
         def kin_of(job: Job) -> Kin:
             provider = self._talk(job.provider).provider
@@ -196,8 +208,12 @@ class Following(Vendors):
             self._unknown_words.add(word)
             _log.warning("%s says %r of %s; this word is unknown here, waiting goes on", *word, job.reference)
         if jobs.changed(job, after):
-            self._talk(job.provider).tell(JobChanged(after))
+            self.announce(after)
         return after
+
+    def announce(self, job: Job) -> None:
+        """Tell the observer of a job that has changed."""
+        self._talk(job.provider).tell(JobChanged(job))
 
     def _remembered(self, job: JobLike) -> Workflow[Job]:
         """The job with all that the journal knows of it, if only its reference is given."""
