@@ -70,6 +70,15 @@ class TestListing:
         assert large.pages <= small.pages + 5
         assert (len(small.polls), len(large.polls)) == (10 * 2, 90 * 2)
 
+    def test_jobs_of_any_age_share_their_listings(self, follow: Callable[..., Any]) -> None:
+        """Trainings that were started one by one are listed together all the same."""
+        vendor = Many({f"t{place}": Life(ends=1300.0 + 97 * place) for place in range(8)}, now=600.0)
+        began = [vendor.today() - timedelta(seconds=70.0 * place) for place in range(8)]
+        jobs = [job.model_copy(update={"created_at": at}) for job, at in zip(vendor.jobs(), began, strict=True)]
+        assert all(job.finished for job in follow(vendor, jobs))
+        assert len(vendor.polls) <= 8 * 4
+        assert vendor.pages < 200
+
     def test_two_jobs_are_polled(self, follow: Callable[..., Any]) -> None:
         """Fewer than three are not worth a listing."""
         vendor = Many(fleet(2))
@@ -257,7 +266,7 @@ def test_at_the_sandbox_lists_stand_in_for_polls(
     paths = [entry.path for entry in sandbox.world.requests.entries()[before:]]
     lists = [path for path in paths if path in LISTS]
     assert len(lists) >= 3
-    assert len(paths) - len(lists) < 6 * 12
+    assert len(paths) - len(lists) < 6 * 20
 
 
 class TestSideBySide:

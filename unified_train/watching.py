@@ -38,7 +38,9 @@ Until: TypeAlias = Literal["all", "first"]
 """When waiting for several jobs ends."""
 
 FEWEST_LISTED = 3
-"""Jobs due at once for which a listing is tried."""
+"""Jobs at which a listing is tried."""
+_DOUBT = 8
+"""Looks at each job before a list that did not show it is tried again."""
 _SLOTS = 4
 """A look at a job that can be listed is moved by an eighth of its interval at most: to one of so many moments in it."""
 
@@ -83,7 +85,7 @@ class _Group:
         listing: Whether one is under way.
         telling: Whether the list has told of any job how far it is.
         requests: That a listing takes.
-        doubted: Jobs that must be due for a listing to be tried again, after one that did not show most of them.
+        doubted: Single looks until a listing is tried again, after one that did not show most of the jobs.
     """
 
     kin: Kin
@@ -95,11 +97,11 @@ class _Group:
     doubted: int = 0
 
     def pays(self, due: int) -> bool:
-        """Whether a listing is cheaper than looking at each that is due."""
-        if due < max(FEWEST_LISTED, self.requests):
+        """Whether a listing costs no more than looking at each that is due: it tells of all others as well."""
+        if len(self.waiting) < FEWEST_LISTED or due < self.requests:
             return False
-        self.doubted -= 1  # what was not listed yet may be by now
-        return due >= self.doubted
+        doubted, self.doubted = self.doubted, max(0, self.doubted - due)
+        return not doubted
 
 
 class _Standing:
@@ -352,7 +354,7 @@ class Watched:
                 standing.alone = True
                 self._set(position, now)
         group.requests = requests
-        group.doubted = 0 if 2 * shown > len(late) else 2 * len(late)
+        group.doubted = 0 if 2 * shown > len(late) else _DOUBT * len(group.waiting)
         return changed
 
     def _grown(self, position: int, snapshot: Snapshot, now: float) -> list[int]:
