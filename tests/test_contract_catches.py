@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -307,6 +307,38 @@ def test_a_lost_start_that_is_not_found_is_caught() -> None:
     asked(Sound)
     with pytest.raises(pytest.fail.Exception, match="not found"):
         asked(Forgets)
+
+
+def test_a_list_that_tells_something_else_than_a_poll_is_caught() -> None:
+    """A provider whose list misses the job, tells of others, or uses other words than its polls does not pass."""
+
+    class Follows(Sound):
+        lists = frozenset({"training"})
+        told: Callable[[Job], dict[str, Snapshot]] = staticmethod(lambda _: {})
+
+        def poll_many(self, jobs: Sequence[Job]) -> Flow[dict[str, Snapshot]]:
+            yield from ()
+            return {} if jobs[0].id == "0" else type(self).told(jobs[0])
+
+    class Well(Follows):
+        told = staticmethod(lambda job: {job.id: Snapshot(id=job.id, status=job.status, raw_status=job.raw_status)})
+
+    class OtherWords(Follows):
+        told = staticmethod(lambda job: {job.id: Snapshot(id=job.id, status=job.status, raw_status="OK")})
+
+    class Others(Follows):
+        told = staticmethod(lambda job: Well.told(job) | {"x": Snapshot(id="x", status=Status.QUEUED)})
+
+    def asked(kind: type[Sound]) -> None:
+        provider = kind(PlainSettings.model_validate({"api_key": "k-SECRET-k"}))
+        facts: dict[str, Any] = {"provider": provider, "image_host": None, "kind": "training"}
+        run("test_many_jobs_are_followed_where_that_is_declared", journey_of=lambda _: made(kind), **facts)
+
+    asked(Sound)
+    asked(Well)
+    for kind in (Follows, OtherWords, Others):
+        with pytest.raises(pytest.fail.Exception):
+            asked(kind)
 
 
 def test_a_provider_that_is_not_installed_is_caught() -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,18 @@ from helpers import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unified_train import Dataset, Effect, InvalidOptions, Job, Journal, JournalError, Status, TrainingRequest, journal
+from unified_train import (
+    Change,
+    Dataset,
+    Effect,
+    InvalidOptions,
+    Job,
+    Journal,
+    JournalError,
+    Status,
+    TrainingRequest,
+    journal,
+)
 from unified_train.journal import Intent, Step, at_work, new_owner
 from unified_train.keeper import LeaseLost
 
@@ -762,3 +773,50 @@ class TestUnusable:
             book._connected().execute("PRAGMA max_page_count = 100000")
             client.train(many, key="k")
             assert len(ledger.paid) == 1
+
+
+def ended(number: int, seconds: float, *, seen: bool = True, provider: str = "plain", **facts: Any) -> Job:
+    """A job that succeeded, and was seen running before or not."""
+    times = [(0.0, Status.QUEUED), *([(seconds / 2, Status.RUNNING)] if seen else []), (seconds, Status.SUCCEEDED)]
+    history = tuple(Change(at=NOW + timedelta(seconds=at), status=status) for at, status in times)
+    known = {"created_at": NOW + timedelta(minutes=number), "status": Status.SUCCEEDED, "history": history, **facts}
+    return Job(provider=provider, kind="training", id=str(number), **known)
+
+
+class TestDurations:
+    """What the journal knows of how long jobs take."""
+
+    def keep(self, book: Journal, *jobs: Job) -> None:
+        for number, one in enumerate(jobs):
+            book.begin(intent(f"k{number}"), "me")
+            book.settle(f"k{number}", "me", "accepted", job=one)
+
+    def test_the_newest_that_were_followed_to_a_good_end(self, book: Journal) -> None:
+        """Of one vendor and kind, newest first; who failed, still runs or was looked at only once tells nothing."""
+        self.keep(
+            book,
+            ended(1, 600.0, base_model="sdxl"),
+            ended(2, 700.0),
+            ended(3, 50_000.0, seen=False),
+            ended(4, 30.0).model_copy(update={"status": Status.FAILED}),
+            ended(5, 10.0, provider="plainer"),
+            job(6),
+        )
+        assert book.durations("plain", "training") == [(None, 700.0), ("sdxl", 600.0)]
+        assert book.durations("plain", "training", most=5) == [(None, 700.0), ("sdxl", 600.0)]
+        assert book.durations("plain", "generation") == []
+
+    def test_a_changed_record_is_left_out(self, book: Journal, path: Path) -> None:
+        """Nothing depends on them but how often somebody looks, so that a damaged one is no error."""
+        self.keep(book, ended(1, 600.0), ended(2, 700.0))
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(
+                "UPDATE jobs SET record = replace(record, '00:10:00', '09:10:00') WHERE reference LIKE '%1'"
+            )
+        assert book.durations("plain", "training") == [(None, 700.0)]
+
+    def test_no_file_is_made_to_look_into(self, path: Path) -> None:
+        """Asked of a journal that nobody has written to, there is nothing, and still no file."""
+        with closing(Journal(path)) as book:
+            assert book.durations("plain", "training") == []
+        assert not path.exists()

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from helpers import Plain, plain
-from hypothesis import given
-from hypothesis import strategies as st
 
 from unified_train import (
     ApiError,
@@ -18,7 +16,6 @@ from unified_train import (
     InvalidRequest,
     MalformedResponse,
     PermissionDenied,
-    Polling,
     ProviderUnavailable,
     Rate,
     RateLimited,
@@ -311,18 +308,3 @@ def test_a_flow_is_closed_when_its_driver_stops() -> None:
     next(workflow)
     workflow.close()
     assert closed == [True]
-
-
-@given(waited=st.floats(0, 1e5), eta=st.none() | st.floats(0, 1e5), floor=st.floats(0, 60), first=st.floats(0.01, 5))
-def test_polling_is_neither_hectic_nor_asleep(waited: float, eta: float | None, floor: float, first: float) -> None:
-    """The pause is about `first` or the vendor's floor at the least and `longest` at the most, whatever is known."""
-    delay = Polling(first=first).delay(waited, eta=eta, floor=floor)
-    assert 0.89 * max(first, floor) <= delay <= 1.11 * max(30, floor)
-
-
-def test_polling_slows_down_and_hurries_to_a_known_end() -> None:
-    """Pauses grow with the time waited, and shrink when the vendor says that the end is near."""
-    polling = Polling()
-    assert polling.delay(0) < 1.2
-    assert polling.delay(100) > 13
-    assert polling.delay(100, eta=3) < 3.4

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from unified_train.models import Snapshot as Snapshot
     from unified_train.models import TrainedModel as TrainedModel
     from unified_train.models import TrainingRequest as TrainingRequest
-    from unified_train.policy import Polling as Polling
     from unified_train.policy import Retry as Retry
+    from unified_train.polling import Polling as Polling
     from unified_train.provider import CONTRACT as CONTRACT
     from unified_train.provider import AnyProvider as AnyProvider
     from unified_train.provider import Capabilities as Capabilities
@@ -107,7 +107,8 @@ _HOMES = {
     ),
     "journal": "Intent Journal Step",
     "limiter": "Rate",
-    "policy": "Polling Retry",
+    "policy": "Retry",
+    "polling": "Polling",
     "provider": (
         "AnyProvider CONTRACT Capabilities GenerationCapabilities ImageRules Options Provider Range Settings"
         " TrainingCapabilities Wire check_image error_class"

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from unified_train.images import Image
     from unified_train.models import GenerationRequest, JobKind, Snapshot, TrainedModel, TrainingRequest
     from unified_train.plan import Plan
-    from unified_train.policy import Polling, Retry
+    from unified_train.policy import Retry
+    from unified_train.polling import Polling
     from unified_train.provider import AnyProvider, Capabilities
     from unified_train.submitting import Resumed
     from unified_train.transport import AsyncHttp
@@ -414,7 +415,7 @@ class Client(_Shared):
             ApiError, TransportError: Looking fails and will go on failing.
         """
         waited_for, many = _several(jobs)
-        seen = self._engine.run(self._workflows.watch(waited_for, timeout=timeout, until=until, progress=progress))
+        seen = self._engine.run(self._workflows.wait(waited_for, timeout=timeout, until=until, progress=progress))
         return seen if many else ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> Iterator[Job]:
@@ -690,9 +691,7 @@ class AsyncClient(_Shared):
     ) -> Job | list[Job]:
         """See `Client.wait`."""
         waited_for, many = _several(jobs)
-        seen = await self._engine.run(
-            self._workflows.watch(waited_for, timeout=timeout, until=until, progress=progress)
-        )
+        seen = await self._engine.run(self._workflows.wait(waited_for, timeout=timeout, until=until, progress=progress))
         return seen if many else ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> AsyncIterator[Job]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
+from queue import Empty, SimpleQueue
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -14,7 +16,7 @@ import anyio
 import anyio.to_thread
 
 from unified_train.errors import PluginError
-from unified_train.flow import Action, Blocking, Emit, Gather, Permit, Permitted, Sleep, Workflow
+from unified_train.flow import Action, Blocking, Crew, Emit, Gather, Permit, Permitted, Sleep, Supply, Workflow
 from unified_train.http import Request, Response
 from unified_train.transport import async_transport, blocking_transport, known
 
@@ -89,15 +91,17 @@ class Engine:
                 return self._transmit(request, permit)
             case Sleep(seconds):
                 time.sleep(seconds)
-                return None
             case Blocking(function):
                 return function()
             case Gather(workflows, limit):
                 return self._gather(workflows, limit)
+            case Crew(supply, limit):
+                self._attend(supply, limit)
             case Emit():
-                return None
+                pass  # whoever iterates has taken its value
             case _:
                 raise _foreign(action)
+        return None
 
     def _transmit(self, request: Request, permit: Permit | None = None) -> Response:
         transport, gate = self._line or self._opened()
@@ -118,6 +122,26 @@ class Engine:
             for worker in [pool.submit(copy_context().run, work) for _ in range(limit)]:
                 worker.result()
         return todo.results
+
+    def _attend(self, supply: Supply, limit: int) -> None:
+        from concurrent.futures import Future, ThreadPoolExecutor
+
+        under_way, ended = 0, SimpleQueue[Future[Any]]()
+        with ThreadPoolExecutor(limit, thread_name_prefix="unified-train") as pool:
+            while (item := supply.next() if under_way < limit else None) is not None or under_way:
+                if isinstance(item, int | float) and not under_way:
+                    time.sleep(item)
+                elif isinstance(item, int | float) or item is None:
+                    try:
+                        work = ended.get(timeout=item)
+                    except Empty:
+                        continue
+                    under_way -= 1
+                    supply.ended(work.result())
+                else:
+                    work = pool.submit(copy_context().run, self.run, item)
+                    work.add_done_callback(ended.put)
+                    under_way += 1
 
 
 class AsyncEngine:
@@ -178,15 +202,17 @@ class AsyncEngine:
                 return await self._transmit(request, permit)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
-                return None
             case Blocking(function):
                 return await anyio.to_thread.run_sync(function)
             case Gather(workflows, limit):
                 return await self._gather(workflows, limit)
+            case Crew(supply, limit):
+                await self._attend(supply, limit)
             case Emit():
-                return None
+                pass  # whoever iterates has taken its value
             case _:
                 raise _foreign(action)
+        return None
 
     async def _transmit(self, request: Request, permit: Permit | None = None) -> Response:
         transport, gate = self._line or self._opened()
@@ -209,6 +235,30 @@ class AsyncEngine:
             except BaseExceptionGroup as group:
                 raise _leaf(group) from None
         return todo.results
+
+    async def _attend(self, supply: Supply, limit: int) -> None:
+        under_way, ended = 0, deque[Any]()
+        news = anyio.Event()
+
+        async def work(workflow: Workflow[Any]) -> None:
+            ended.append(await self.run(workflow))
+            news.set()
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                while (item := supply.next() if under_way < limit else None) is not None or under_way:
+                    if isinstance(item, int | float) or item is None:
+                        with anyio.move_on_after(item):
+                            await news.wait()
+                        news = anyio.Event()
+                    else:
+                        tasks.start_soon(work, item)
+                        under_way += 1
+                    while ended:
+                        under_way -= 1
+                        supply.ended(ended.popleft())
+        except BaseExceptionGroup as group:
+            raise _leaf(group) from None
 
 
 class _Course(Generic[T]):

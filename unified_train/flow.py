@@ -29,6 +29,29 @@ class Gather(Generic[T]):
     limit: int
 
 
+class Supply(Protocol):
+    """Work that comes up over time. All its methods are called by whoever drives the workflow, never at once."""
+
+    def next(self) -> Workflow[Any] | float | None:
+        """A workflow to begin now; or seconds until there may be one; or None if there is none as things stand.
+
+        It is asked again whenever a workflow has ended. None while nothing is under way is the end.
+        """
+        ...
+
+    def ended(self, result: Any) -> None:
+        """Called with the result of each workflow; an error of one is raised, and ends the others."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Do what a supply has to do, at most `limit` at once; nothing that takes long holds up what comes next."""
+
+    supply: Supply
+    limit: int
+
+
 @dataclass(frozen=True, slots=True)
 class Emit:
     """Hand a value to whoever iterates over the workflow."""
@@ -63,7 +86,7 @@ class Permitted:
     permit: Permit
 
 
-Action: TypeAlias = "Request | Permitted | Sleep | Blocking[Any] | Gather[Any] | Emit"
+Action: TypeAlias = "Request | Permitted | Sleep | Blocking[Any] | Gather[Any] | Crew | Emit"
 
 Flow: TypeAlias = Generator[Request, Response, T]
 """What a plugin writes: yield a `Request`, receive its `Response`, return a value; the contract of `httpx.Auth`."""
@@ -94,6 +117,23 @@ def gather(workflows: Sequence[Workflow[T]], *, limit: int) -> Workflow[list[T]]
     """Run workflows side by side and return their results in order."""
     results: list[T] = yield Gather(workflows, max(1, min(limit, len(workflows))))
     return results
+
+
+def supplied(supply: Supply, *, limit: int) -> Workflow[None]:
+    """Do what a supply has to do; one after the other needs neither threads nor tasks."""
+    if limit > 1:
+        yield Crew(supply, limit)
+    else:
+        yield from in_turn(supply)
+
+
+def in_turn(supply: Supply) -> Workflow[None]:
+    """Do what a supply has to do, one after the other."""
+    while (item := supply.next()) is not None:
+        if isinstance(item, int | float):
+            yield from sleep(item)
+        else:
+            supply.ended((yield from item))
 
 
 def emit(value: object) -> Workflow[None]:

@@ -10,13 +10,16 @@ from unified_train.models import Change, Cost, Failure, Job, Snapshot
 from unified_train.status import Status, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from unified_train.models import JobKind
 
 SEPARATOR = ","
 """Between the ids of a job's parts; no provider's id contains it."""
+
+
+_FIELDS = set(Job.model_fields)
 
 
 def begun(provider: str, kind: JobKind, snapshot: Snapshot, now: datetime, **facts: Any) -> Job:
@@ -29,8 +32,9 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
     if job.finished:
         return job
     status = settled(job.status, snapshot.status)
-    return job.model_copy(
-        update={
+    return with_facts(
+        job,
+        {
             "id": snapshot.id,
             "status": status,
             "raw_status": snapshot.raw_status,
@@ -48,7 +52,7 @@ def advanced(job: Job, snapshot: Snapshot, now: datetime) -> Job:
             "notes": tuple(dict.fromkeys([*job.notes, *snapshot.notes, *_missing(job, snapshot)])),
             "history": _history(job.history, status, snapshot, now),
             "raw": redact.payload(snapshot.raw),
-        }
+        },
     )
 
 
@@ -58,6 +62,14 @@ def _history(history: tuple[Change, ...], status: Status, snapshot: Snapshot, no
     if last and (last.status, last.raw_status, last.phase) == (status, snapshot.raw_status, snapshot.phase):
         return history
     return (*history, Change(at=now, status=status, raw_status=snapshot.raw_status, phase=snapshot.phase))
+
+
+def with_facts(job: Job, facts: Mapping[str, Any]) -> Job:
+    """The job with other values in some fields."""
+    copy = job.model_copy(update=dict(facts))
+    # Which fields were set matters to nobody, but as a set of its own it would take half the memory of a job.
+    object.__setattr__(copy, "__pydantic_fields_set__", _FIELDS)
+    return copy
 
 
 def _missing(job: Job, snapshot: Snapshot) -> list[str]:

@@ -7,12 +7,14 @@ anything but this module is refused, since acting on it could pay twice.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -26,6 +28,7 @@ from unified_train.http import Effect
 from unified_train.keeper import Keeper, LeaseLost
 from unified_train.models import Job, JobKind
 from unified_train.records import Record
+from unified_train.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +66,10 @@ CREATE TABLE claims (
 
 _PENDING = """
 SELECT key, record, seal, CASE WHEN lease >= ? THEN owner END FROM intents WHERE pending ORDER BY rowid
+"""
+
+_NEWEST = """
+SELECT reference, record, seal FROM jobs WHERE reference >= ? AND reference < ? ORDER BY created_at DESC LIMIT ?
 """
 
 
@@ -373,6 +380,20 @@ class Journal:
             query = "SELECT reference, record, seal FROM jobs ORDER BY created_at DESC, rowid DESC"
             return [self._opened(Job, reference, row) for reference, *row in cursor.execute(query).fetchall()]
 
+    def durations(self, provider: str, kind: JobKind, most: int = 200) -> list[tuple[str | None, float]]:
+        """Base models and seconds of the newest jobs that ended well, of those that somebody has followed.
+
+        What can't be read is left out, since nothing depends on it but how often somebody looks.
+        """
+        if not self.path.exists() and self._connection is None:
+            return []
+        with self._reading() as cursor:
+            # References begin with both: a range of the index, up to the character after the colon.
+            span = f"{provider}:{kind}:", f"{provider}:{kind};"
+            rows = cursor.execute(_NEWEST, (*span, most)).fetchall()
+        told = [_duration(record) for reference, record, seal in rows if _is_whole(reference, record, seal)]
+        return [duration for duration in told if duration is not None]
+
     def _put(self, cursor: sqlite3.Cursor, job: Job) -> None:
         created = job.created_at.isoformat() if job.created_at else ""
         kept = Job.model_validate(redact.payload(job.model_dump(mode="json")))  # labels are the user's own
@@ -543,6 +564,23 @@ def _check_same(known: Intent, asked: Intent) -> None:
 def _sealed(key: str, record: Record) -> tuple[str, str]:
     text = record.model_dump_json()
     return text, _seal(key, text)
+
+
+def _is_whole(key: str, record: object, seal: object) -> bool:
+    return isinstance(record, str) and _seal(key, record) == seal
+
+
+def _duration(record: str) -> tuple[str | None, float] | None:
+    """Base model and seconds of a job's record; None unless it has succeeded and was seen running before.
+
+    A job that was looked at but once, perhaps the next morning, does not tell how long it took.
+    """
+    job = json.loads(record)
+    history = job["history"]
+    if job["status"] != Status.SUCCEEDED or not any(change["status"] == Status.RUNNING for change in history):
+        return None
+    began, ended = (datetime.fromisoformat(history[place]["at"]) for place in (0, -1))
+    return job["base_model"], (ended - began).total_seconds()
 
 
 def _seal(key: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Handlers between a provider's flow and the engine: sign, refuse, retry, observe; and when to poll.
+"""Handlers between a provider's flow and the engine: sign, refuse, retry, observe.
 
 Each handler is a workflow from a `Request` to a `Response`, written once for both colours. From the inside out:
 transmit, observe, follow redirects, sign, refuse, retry.
@@ -68,39 +68,6 @@ class Retry:
     first: float = 0.5
     longest: float = 30.0
     grace: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Polling:
-    """When to look at a job again.
-
-    A wait of a fixed share of the time already waited finds every end within that share: a job of seconds is seen
-    within a second, one of an hour costs a few dozen polls.
-
-    Attributes:
-        first: Seconds before the first look.
-        share: Of the time waited so far.
-        longest: Seconds between looks at most.
-        patience: Seconds for which looks may fail before the last failure is raised; the job itself goes on.
-    """
-
-    first: float = 1.0
-    share: float = 0.15
-    longest: float = 30.0
-    patience: float = 600.0
-
-    def delay(self, waited: float, *, eta: float | None = None, floor: float = 0.0) -> float:
-        """Seconds until the next look.
-
-        Args:
-            waited: Seconds since waiting began.
-            eta: The vendor's estimate of the rest, in seconds; a nearer end is looked at sooner.
-            floor: The vendor's least interval, in seconds.
-        """
-        grown = min(self.longest, max(self.first, waited * self.share))
-        if eta is not None:
-            grown = min(grown, max(self.first, eta))
-        return max(grown, floor) * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
 
 
 class Conversation:

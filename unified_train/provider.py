@@ -249,6 +249,9 @@ S_co = TypeVar("S_co", bound=Settings, covariant=True)
 T = TypeVar("T", bound=Options)
 G = TypeVar("G", bound=Options)
 
+_JOBS_PER_PAGE = 20
+"""So many single polls are worth one page more of a list."""
+
 
 class Provider(ABC, Generic[S_co, T, G]):
     """One vendor. Type parameters: its settings, its options for training, its options for generation.
@@ -262,6 +265,7 @@ class Provider(ABC, Generic[S_co, T, G]):
         TrainingOptions: Class of `extra[slug]` of a training.
         GenerationOptions: Class of `extra[slug]` of a generation.
         poll_floor: Seconds between polls of one job, at least.
+        lists: Kinds of jobs of which `poll_many` can tell.
         rates: The vendor's published limits by operation; a request's `units` count.
         acceptance_lag: Seconds that a request may still travel at the vendor before it is accepted, after we have given
             it up; say beside the figure where it comes from.
@@ -279,6 +283,7 @@ class Provider(ABC, Generic[S_co, T, G]):
     TrainingOptions: ClassVar[type[Options]]
     GenerationOptions: ClassVar[type[Options]]
     poll_floor: ClassVar[float] = 1.0
+    lists: ClassVar[frozenset[JobKind]] = frozenset()
     rates: ClassVar[Mapping[str, Rate]] = {}
     acceptance_lag: ClassVar[float] = 60.0
     listing_lag: ClassVar[float] = 60.0
@@ -372,6 +377,20 @@ class Provider(ABC, Generic[S_co, T, G]):
     @abstractmethod
     def poll(self, job: Job) -> Flow[Snapshot]:
         """Ask for a job's state, knowing only its reference at the least."""
+
+    def poll_many(self, jobs: Sequence[Job]) -> Flow[Mapping[str, Snapshot]]:
+        """What the vendor's list says of jobs of one kind, by their ids; only for kinds that are in `lists`.
+
+        It serves to learn in few requests that there is no news of many jobs: one that it shows with another status,
+        word or phase than is known is polled by itself, and so is one that is missing. Words and phases must therefore
+        be those that `poll` gives. Read no further than until all are found, and no more than `pages(jobs)` pages.
+        """
+        return (yield from self._not_offered(f"list of {jobs[0].kind if jobs else 'job'}s to follow many by"))
+
+    @staticmethod
+    def pages(jobs: Sequence[Job]) -> int:
+        """How many pages of a list may be read for jobs; beyond that, polling those not found yet is cheaper."""
+        return 1 + len(jobs) // _JOBS_PER_PAGE
 
     @abstractmethod
     def fetch(self, job: Job, image: GeneratedImage) -> Flow[bytes]:

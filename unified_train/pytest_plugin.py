@@ -53,7 +53,8 @@ def unified_train_options(unified_train_sandbox: Sandbox, tmp_path: Path) -> Map
     The journal lies in `tmp_path`: clients of one test share it, as the processes of an app do.
     """
     from unified_train.config import Config
-    from unified_train.policy import Polling, Retry
+    from unified_train.policy import Retry
+    from unified_train.polling import Polling
 
     environ = unified_train_sandbox.env
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,6 +27,7 @@ _SECRET_KEY = re.compile(
 )
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")
 _SPACE = re.compile(r"\s")
+_WORD = re.compile(r"[A-Za-z_-]{1,32}")
 _CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OSS4-HMAC-SHA256)\s+[^\s\"'\\]+")
 
 
@@ -61,15 +63,22 @@ def headers(values: Mapping[str, str]) -> dict[str, str]:
 def payload(value: Any) -> Any:
     """A JSON value with secrets hidden, wherever they are nested, and its URLs cleaned."""
     if isinstance(value, str):
-        return text(value)
+        return _word(value)
     if isinstance(value, dict):
         return {
-            key: (HIDDEN if _names_secret(str(key)) else text(item)) if isinstance(item, str) else payload(item)
+            # Each answer brings its keys and words anew; of thousands of jobs they would take most of the memory.
+            intern(key) if type(key) is str else key: (
+                (HIDDEN if _names_secret(str(key)) else _word(item)) if isinstance(item, str) else payload(item)
+            )
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         return [payload(item) for item in value]
     return value
+
+
+def _word(value: str) -> str:
+    return intern(value) if type(value) is str and _WORD.fullmatch(value) else text(value)
 
 
 @lru_cache(maxsize=4096)  # a vendor's records have the same names each time

@@ -35,7 +35,7 @@ from unified_train_alibaba.snapshots import SLUG, image_id, is_url, of_generatio
 from unified_train_alibaba.wire import About, InferenceJob, Listed, Named, TrainingJob, TrainStatus, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from unified_train import (
         ApiError,
@@ -80,6 +80,7 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
     # minutes for which a poll forgives it a missing training.
     acceptance_lag: ClassVar[float] = 60.0
     listing_lag: ClassVar[float] = LIST_DELAY.total_seconds()
+    lists: ClassVar[frozenset[JobKind]] = frozenset({"training", "generation"})
     status_tables = (status.JOB,)
     error_tables = refusals.TABLES
     capabilities = Capabilities(
@@ -290,16 +291,22 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
 
     def list_jobs(self, kind: JobKind) -> Flow[Sequence[Snapshot]]:
         """Every training of the account, or the generations nested in them; newest first."""
-        response = yield self._ask("QueryModelTrainJobList", f"{kind}.list")
+        snapshots = self._listed((yield self._ask("QueryModelTrainJobList", f"{kind}.list")), kind)
+        return sorted(snapshots, key=lambda snapshot: snapshot.created_at or _EPOCH, reverse=True)
+
+    def poll_many(self, jobs: Sequence[Job]) -> Flow[Mapping[str, Snapshot]]:
+        """One request has everything, generations nested in their trainings; single polls of trainings read it too."""
+        kind = jobs[0].kind
+        listed = self._listed((yield self._ask("QueryModelTrainJobList", f"{kind}.poll")), kind)
+        wanted = {job.id for job in jobs}
+        return {snapshot.id: snapshot for snapshot in listed if snapshot.id in wanted}
+
+    def _listed(self, response: Response, kind: JobKind) -> list[Snapshot]:
         trainings = list(Listed.trainings(response))
         if kind == "training":
-            snapshots = [of_training(job.id, job, record) for job, record in trainings if job.id]
-        else:
-            nested = [
-                (InferenceJob.read(record, response), record) for job, _ in trainings for record in job.inferences
-            ]
-            snapshots = [of_generation(job.id, job, record) for job, record in nested if job.id]
-        return sorted(snapshots, key=lambda snapshot: snapshot.created_at or _EPOCH, reverse=True)
+            return [of_training(job.id, job, record) for job, record in trainings if job.id]
+        nested = [(InferenceJob.read(record, response), record) for job, _ in trainings for record in job.inferences]
+        return [of_generation(job.id, job, record) for job, record in nested if job.id]
 
     def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:
         """Trainings whose names end with the marker; a generation bears nothing of ours (Alibaba dossier 11)."""

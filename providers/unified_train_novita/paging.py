@@ -22,16 +22,24 @@ Row: TypeAlias = tuple[dict[str, Any], Response]
 
 
 def rows(
-    ask: Callable[[Mapping[str, str]], Request], form: type[Page], most: int = PAGE * MAX_PAGES
+    ask: Callable[[Mapping[str, str]], Request],
+    form: type[Page],
+    most: int = PAGE * MAX_PAGES,
+    enough: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> Flow[list[Row]]:
     """At most `most` items of a list, in the vendor's order; see `read`."""
-    return (yield from read(ask, form, most))[0]
+    return (yield from read(ask, form, most, enough))[0]
 
 
 def read(
-    ask: Callable[[Mapping[str, str]], Request], form: type[Page], most: int = PAGE * MAX_PAGES
+    ask: Callable[[Mapping[str, str]], Request],
+    form: type[Page],
+    most: int = PAGE * MAX_PAGES,
+    enough: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> Flow[tuple[list[Row], bool]]:
     """At most `most` items of a list, in the vendor's order, and whether these are all.
+
+    No page is read after that in which an item is said to be enough.
 
     A next cursor does not prove that more follows, and a short page not that nothing does: the list ends with an
     empty page, or with a cursor that is missing or was followed before.
@@ -44,9 +52,10 @@ def read(
         page = form.parse(answer)
         found += [(item, answer) for item in page.items]
         cursor = page.pagination.next_cursor
+        full = [enough(item) for item in page.items]  # all are asked: who asks may be counting
         if not page.items or cursor in seen:
             return found[:most], len(found) <= most
-        if len(found) >= most:
+        if len(found) >= most or any(full):
             break
         seen.add(cursor)
     return found[:most], False

@@ -111,6 +111,7 @@ class Novita(Account):
     # what gateways commonly hold a request for, and what lists that are read from a replica commonly lag.
     acceptance_lag = 60.0
     listing_lag = 60.0
+    lists = frozenset({"training"})
     status_tables = status.TABLES
     error_tables = errors.TABLES
     Settings = NovitaSettings
@@ -217,6 +218,22 @@ class Novita(Account):
             snapshot = snapshots.listed(raw, answer, self.slug)
             found.setdefault(snapshot.id, snapshot)
         return tuple(found.values()), whole
+
+    def poll_many(self, jobs: Sequence[Job]) -> Flow[Mapping[str, Snapshot]]:
+        """The list tells status and models of each training, but neither progress nor an estimate (dossier 4.5)."""
+        left = {job.id for job in jobs}
+        found: dict[str, Snapshot] = {}
+
+        def found_all(row: Mapping[str, object]) -> bool:
+            left.discard(f"{row.get('task_type')}/{row.get('task_id')}")
+            return not left
+
+        wanted, most = set(left), self.pages(jobs) * paging.PAGE
+        for raw, answer in (yield from paging.rows(self._ask_for_trainings, TrainingList, most, found_all)):
+            if f"{raw.get('task_type')}/{raw.get('task_id')}" in wanted:
+                snapshot = snapshots.listed(raw, answer, self.slug)
+                found.setdefault(snapshot.id, snapshot)
+        return found
 
     def _ask_for_trainings(self, page: Mapping[str, str]) -> Request:
         return self.get("/v3/training", "training.list", query=page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from unified_train_scenario import snapshots
 from unified_train_scenario.api import Api
@@ -12,7 +12,7 @@ from unified_train_scenario.wire import JobPage, JobRecord, Model, ModelPage
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from unified_train import Flow, JobKind, Response, Snapshot
+    from unified_train import Flow, Job, JobKind, Response, Snapshot
 
     Page = Callable[[Response], tuple[Sequence["T"], str | None]]
 
@@ -25,11 +25,31 @@ _MOST_PAGES = 10
 class Listing(Api, ABC):
     """Lists; only a token that is missing or empty ends one, not an empty page (Scenario dossier 1.2)."""
 
+    lists: ClassVar[frozenset[JobKind]] = frozenset({"training", "generation"})
+
     def list_jobs(self, kind: JobKind) -> Flow[Sequence[Snapshot]]:
         """The newest thousand models or jobs: own models can't be filtered by name, tag or type (dossier 9)."""
         if kind == "training":
             return (yield from self._pages("/models", "training.list", NEWEST_MODELS, _trainings))
         return (yield from self._pages("/jobs", "generation.list", {}, _generations))
+
+    def poll_many(self, jobs: Sequence[Job]) -> Flow[Mapping[str, Snapshot]]:
+        """Models tell status and progress of their trainings, jobs those of generations; half the requests of a poll.
+
+        A list of models may not know the job yet, so that trainings are told by their models (dossier 9).
+        """
+        wanted = {_key(job.id): job.id for job in jobs}
+        training = jobs[0].kind == "training"
+        found: dict[str, Snapshot] = {}
+
+        def note(response: Response) -> tuple[Sequence[Snapshot], str | None]:
+            listed, token = (_trainings if training else _generations)(response)
+            found.update({wanted[_key(one.id)]: one for one in listed if _key(one.id) in wanted})
+            return (), token if len(found) < len(wanted) else None
+
+        path, operation = ("/models", "training.poll") if training else ("/jobs", "generation.poll")
+        yield from self.listed(path, operation, NEWEST_MODELS if training else {}, note, most=self.pages(jobs))
+        return found
 
     def list_models(self) -> Flow[Sequence[Model]]:
         """The account's newest thousand models, trained or not: `GET /models`; each with three images at most."""
@@ -64,6 +84,11 @@ class Listing(Api, ABC):
 
 NEWEST_MODELS = {"privacy": "private", "sortBy": "createdAt", "sortDirection": "desc"}
 """Query of a list of own models; with this order it may have dates too (Scenario dossier 9)."""
+
+
+def _key(identifier: str) -> str:
+    """What tells a job from others: of a training its model, of a generation its id."""
+    return identifier.partition("/")[0]
 
 
 def models_of(response: Response) -> tuple[list[Model], str | None]:

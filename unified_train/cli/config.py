@@ -22,7 +22,8 @@ from unified_train.config.values import folder_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from unified_train.policy import Polling, Retry
+    from unified_train.policy import Retry
+    from unified_train.polling import Polling
     from unified_train.provider import AnyProvider
 
 

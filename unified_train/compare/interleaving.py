@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from unified_train.flow import Blocking, Emit, Gather, Sleep, sleep
+from unified_train.flow import Blocking, Crew, Emit, Gather, Sleep, in_turn, sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,4 +213,6 @@ def _carried_out(action: Action, crowd: _Crowd[Any]) -> Workflow[Any]:
         return None
     if isinstance(action, Gather) and not isinstance(action, _Steps):
         return (yield from _Crowd(action.workflows, action.limit, crowd).run())
+    if isinstance(action, Crew):  # no workflow here waits for several jobs; if one did, it would take its turns
+        return (yield from _flattened(in_turn(action.supply), crowd))
     return (yield action)

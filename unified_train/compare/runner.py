@@ -215,7 +215,7 @@ class _Run:
         see(job)
         timeout = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         try:
-            (ended,) = yield from self._workflows.watch([job], timeout=timeout, progress=see)
+            (ended,) = yield from self._workflows.wait([job], timeout=timeout, progress=see)
         except WaitTimeout as error:
             yield from blocking(partial(self._book.keep, name, error.job))
             raise

@@ -12,7 +12,8 @@ from unified_train.config.files import places
 from unified_train.config.origins import ARGUMENT, Origin, dotted
 from unified_train.config.values import Config, near
 from unified_train.errors import ConfigurationError
-from unified_train.policy import Polling, Retry
+from unified_train.policy import Retry
+from unified_train.polling import Polling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

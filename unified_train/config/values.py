@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from unified_train.config import environment, secrets
 from unified_train.config.origins import DEFAULT, Origin, dotted
 from unified_train.errors import ConfigurationError, ProviderNotFound
-from unified_train.policy import Polling, Retry
+from unified_train.policy import Retry
+from unified_train.polling import Polling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -371,6 +371,24 @@ class ProviderContract:
         check(made.reference in listed, f"{made.reference} is not in the list of {kind}s")
 
     @pytest.mark.parametrize("kind", ["training", "generation"])
+    def test_many_jobs_are_followed_where_that_is_declared(
+        self, journey_of: Callable[[str], Journey], image_host: ImageHost | str | None, provider: AnyProvider, kind: Any
+    ) -> None:
+        """A list that jobs are followed by tells of each what a poll tells, by its id, and of no job but those."""
+        if kind not in provider.lists:
+            return
+        journey = journey_of("sync")
+        made = journey.training if kind == "training" else journey.generation
+        stranger = made.model_copy(update={"id": "0"})
+        with Calling("sync", provider, {**QUICK, "image_host": image_host}) as call:
+            told = call("run", provider.poll_many([made]))
+            none = call("run", provider.poll_many([stranger]))
+        check(set(told) == {made.id}, f"{made.reference} is told of as {sorted(told)}")
+        seen, known = told[made.id], (made.status, made.raw_status, made.phase)
+        check((seen.status, seen.raw_status, seen.phase) == known, f"a list says {seen!r} of {made!r}")
+        check(not none, f"{sorted(none)} was not asked for")
+
+    @pytest.mark.parametrize("kind", ["training", "generation"])
     def test_a_lost_start_is_found_or_nobody_knows(
         self, journey_of: Callable[[str], Journey], image_host: ImageHost | str | None, provider: AnyProvider, kind: Any
     ) -> None:

@@ -11,7 +11,8 @@ import pytest
 from unified_train.client import AsyncClient, Client
 from unified_train.images import Image
 from unified_train.models import GenerationRequest
-from unified_train.policy import Polling, Retry
+from unified_train.policy import Retry
+from unified_train.polling import Polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,18 +11,21 @@ from typing import TYPE_CHECKING
 from unified_train import jobs
 from unified_train.errors import JournalError, UnifiedTrainError, UnsupportedCapability
 from unified_train.events import JobChanged
-from unified_train.flow import Workflow, blocking, emit, gather, sleep
+from unified_train.flow import Workflow, blocking, emit, gather, supplied
 from unified_train.keys import MARKER, marker_of
 from unified_train.models import Job
+from unified_train.polling import usual_by
 from unified_train.status import Status
-from unified_train.watching import Watched
+from unified_train.watching import Due, Kin, Watched
 from unified_train.workflows.vendors import Vendors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from unified_train.http import Request, Response
     from unified_train.models import JobKind, Snapshot
     from unified_train.policy import Conversation
+    from unified_train.polling import Usual
     from unified_train.watching import Until
     from unified_train.workflows.vendors import JobLike
 
@@ -30,14 +34,64 @@ _FRESH = timedelta(seconds=60)
 _log = logging.getLogger("unified_train")
 
 
+class _Looks:
+    """What a wait has to do: looks at jobs, as they become due.
+
+    Args:
+        following: How to look.
+        watched: The jobs, and what is due.
+
+    Attributes:
+        told: Called with each changed job.
+        held: What is in it must be handed over before more is begun.
+    """
+
+    def __init__(self, following: Following, watched: Watched) -> None:
+        self.watched = watched
+        self.told: Callable[[Job], object] | None = None
+        self.held: Collection[Job] = ()
+        self._following = following
+
+    def next(self) -> Workflow[Callable[[], list[int]]] | float | None:
+        """The next look, as `Supply` has it."""
+        if self.held:
+            return None
+        due = self.watched.next()
+        if not isinstance(due, Due):
+            return due
+        # What a look needs is taken now: it may run in another thread, while the jobs change.
+        if due.listed:
+            return self._listing(due, self.watched.listable(due))
+        return self._look(due, self.watched.jobs[due.positions[0]])
+
+    def ended(self, result: Callable[[], list[int]]) -> None:
+        """Note what a look has brought."""
+        for position in result():
+            if self.told is not None:
+                self.told(self.watched.jobs[position])
+
+    def _look(self, due: Due, job: Job) -> Workflow[Callable[[], list[int]]]:
+        return partial(self.watched.take, due, (yield from self._following.tried(job)))
+
+    def _listing(self, due: Due, jobs: Sequence[Job]) -> Workflow[Callable[[], list[int]]]:
+        listed, requests = yield from self._following.listed(due, jobs)
+        return partial(self._listed, due, listed, requests)
+
+    def _listed(self, due: Due, listed: Mapping[str, Snapshot] | UnifiedTrainError, requests: int) -> list[int]:
+        changed = self.watched.take_listed(due, listed, requests)
+        for position in changed:
+            self._following.announce(self.watched.jobs[position])
+        return changed
+
+
 class Following(Vendors):
     """Jobs on their way."""
 
     def poll(self, job: JobLike) -> Workflow[Job]:
         """Look at a job once."""
-        return (yield from self._seen((yield from self._remembered(job))))
+        return (yield from self.seen((yield from self._remembered(job))))
 
-    def watch(
+    def wait(
         self,
         waited_for: Sequence[JobLike],
         *,
@@ -45,25 +99,61 @@ class Following(Vendors):
         until: Until = "all",
         progress: Callable[[Job], object] | None = None,
     ) -> Workflow[list[Job]]:
-        """Look at jobs until all have finished, or one; emits each changed job, and returns them in their order."""
-        known = yield from gather([self._remembered(job) for job in waited_for], limit=1)
-        watched = Watched(known, self.polling, timeout)
-        while not watched.over(until):
-            due = watched.due()
-            if due:
-                looks = [self._tried(self._seen(watched.jobs[index])) for index in due]
-                for index, seen in zip(due, (yield from gather(looks, limit=self.parallel)), strict=True):
-                    if watched.take(index, seen, self._floor(watched.jobs[index])):
-                        if progress is not None:
-                            progress(watched.jobs[index])
-                        yield from emit(watched.jobs[index])
-            else:
-                watched.check_deadline()
-                yield from sleep(watched.pause())
-        return watched.jobs
+        """Look at jobs until all have finished, or one; returns them in their order."""
+        looks = yield from self._looks(waited_for, timeout, until)
+        looks.told = progress
+        yield from supplied(looks, limit=min(self.parallel, looks.watched.unfinished))
+        return looks.watched.jobs
 
-    def _floor(self, job: Job) -> float:
-        return self._talk(job.provider).provider.poll_floor if self.pace else 0.0
+    def watch(self, waited_for: Sequence[JobLike], *, timeout: float | None) -> Workflow[list[Job]]:
+        """The same, until all have finished; emits each changed job. What is under way is waited for before that."""
+        looks = yield from self._looks(waited_for, timeout, "all")
+        news: deque[Job] = deque()
+        looks.told, looks.held = news.append, news
+        while not looks.watched.over:
+            yield from supplied(looks, limit=min(self.parallel, looks.watched.unfinished))
+            while news:
+                yield from emit(news.popleft())
+        return looks.watched.jobs
+
+    def _looks(self, waited_for: Sequence[JobLike], timeout: float | None, until: Until) -> Workflow[_Looks]:
+        known = yield from gather([self._remembered(job) for job in waited_for], limit=1)
+        learned: dict[tuple[str, JobKind], Mapping[str | None, Usual]] = {}
+        for job in known:
+            if not job.finished and (job.provider, job.kind) not in learned:
+                learned[job.provider, job.kind] = yield from self._learned(job.provider, job.kind)
+
+        def kin_of(job: Job) -> Kin:
+            provider = self._talk(job.provider).provider
+            floor = provider.poll_floor if self.pace else 0.0
+            return Kin(job.provider, job.kind, floor, job.kind in provider.lists, learned[job.provider, job.kind])
+
+        watched = Watched(known, self.polling, timeout, kin_of=kin_of, until=until, clock=self.ticks, today=self.clock)
+        return _Looks(self, watched)
+
+    def _learned(self, provider: str, kind: JobKind) -> Workflow[Mapping[str | None, Usual]]:
+        """How long such jobs took before, as the journal has it; waiting goes on without one, or with a broken one."""
+        if self.journal is None or kind != "training":
+            return {}
+        try:
+            return usual_by((yield from blocking(partial(self.journal.durations, provider, kind))))
+        except JournalError as error:
+            _log.info("nothing is known of earlier jobs: %s", error)
+            return {}
+
+    def listed(
+        self, due: Due, watched: Sequence[Job]
+    ) -> Workflow[tuple[Mapping[str, Snapshot] | UnifiedTrainError, int]]:
+        """What one listing tells of jobs, by their ids, and how many requests it took."""
+        talk, requests = self._talk(due.kin.provider), 0
+
+        def counted(request: Request) -> Workflow[Response]:
+            nonlocal requests
+            requests += 1
+            return (yield from talk.send(request))
+
+        listed = yield from self._tried(talk.run(talk.provider.poll_many(watched), counted))
+        return listed, requests
 
     def cancel(self, job: JobLike) -> Workflow[Job]:
         """Ask the vendor to stop a job."""
@@ -90,7 +180,11 @@ class Following(Vendors):
         snapshots = yield from talk.run(talk.provider.list_jobs(kind))
         return [jobs.begun(talk.provider.slug, kind, snapshot, self.clock()) for snapshot in snapshots]
 
-    def _seen(self, job: Job) -> Workflow[Job]:
+    def tried(self, job: Job) -> Workflow[Job | UnifiedTrainError]:
+        """The job after one more look, or the error that it ended with."""
+        return (yield from self._tried(self.seen(job)))
+
+    def seen(self, job: Job) -> Workflow[Job]:
         """The job after one more look, which the journal keeps."""
         after = yield from self._look(job)
         if after.finished and not job.finished and after.kind == "training":
@@ -114,8 +208,12 @@ class Following(Vendors):
             self._unknown_words.add(word)
             _log.warning("%s says %r of %s; this word is unknown here, waiting goes on", *word, job.reference)
         if jobs.changed(job, after):
-            self._talk(job.provider).tell(JobChanged(after))
+            self.announce(after)
         return after
+
+    def announce(self, job: Job) -> None:
+        """Tell the observer of a job that has changed."""
+        self._talk(job.provider).tell(JobChanged(job))
 
     def _remembered(self, job: JobLike) -> Workflow[Job]:
         """The job with all that the journal knows of it, if only its reference is given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from unified_train.hosting import ImageHost
     from unified_train.journal import Journal
     from unified_train.models import JobKind
-    from unified_train.policy import Conversation, Polling
+    from unified_train.policy import Conversation
+    from unified_train.polling import Polling
     from unified_train.provider import AnyProvider, Capabilities
 
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class Vendors:
         pace: Whether the vendors' least poll intervals are kept.
         journal: Of what may cost money; None for none.
         clock: The time, aware.
+        ticks: Seconds that only grow.
     """
 
     conversations: Mapping[str, Conversation]
@@ -46,6 +49,7 @@ class Vendors:
     pace: bool = True
     journal: Journal | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    ticks: Callable[[], float] = time.monotonic
     _unknown_words: set[tuple[str, str | None]] = field(default_factory=set)
     _listings: dict[str, tuple[datetime, Sequence[Snapshot]]] = field(default_factory=dict)
 
