@@ -116,7 +116,7 @@ def _reason(body: dict[str, Any]) -> str:
 def _code(value: object) -> int | None:
     """The code as a number; it mirrors the HTTP status on newer routes, and is 0 for success on older ones."""
     try:
-        return int(str(value))
+        return None if value is None else int(str(value))
     except ValueError:
         return None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import yarl
 
-from unified_train.errors import ConfigurationError, TransportTimeout
+from unified_train.errors import ConfigurationError
 from unified_train.transport import behind_proxy
 from unified_train.transport.wire import (
     CONNECT_SECONDS,
@@ -21,7 +21,7 @@ from unified_train.transport.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from unified_train.flow import Permit
     from unified_train.http import Body, Request, Response
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 256
 """Requests under way at once."""
 
-# One deadline for all that stands still, in `_Deadline`; only connecting has its own, since nothing was sent by then.
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-_OWN = ("user-agent", "accept", "content-type")
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
 
 
 class Aiohttp:
@@ -62,43 +60,27 @@ class Aiohttp:
 
     async def send(self, request: Request, permit: Permit | None = None) -> Response:
         """Send a request."""
-        session = self._opened()
-        pieces: list[_Pieces] = []
-
-        def stream(body: Body) -> _Pieces:
-            pieces.append(_Pieces(body, clock))
-            return pieces[0]
-
+        session = self._session or self._opened()
+        body: _Body | None = None
         try:
-            async with asyncio.timeout(CONNECT_SECONDS + IDLE_SECONDS) as clock:
-                content = content_of(request.body, permit, stream)
-                if permit:
-                    await asyncio.to_thread(permit.take)
-                answer = await session.request(
-                    request.method,
-                    yarl.URL(request.url_with_query, encoded=True),  # as it is: a signature is over each character
-                    headers=headers_of(request),
-                    data=content,
-                    allow_redirects=False,
-                    skip_auto_headers=_OWN,
-                )
-                async with answer:
-                    received = Received(request)
-                    async for chunk in answer.content.iter_any():
-                        _extend(clock)
-                        received.add(chunk)
-                    return received.response(answer.status, answer.headers)
-        except TimeoutError as error:
-            if isinstance(error, aiohttp.ClientError):
-                raise translated(error, request) from None
-            raise TransportTimeout(
-                f"no answer from {request.origin} to {request.operation}: nothing came for {IDLE_SECONDS:g} seconds",
-                sent=True,
-                operation=request.operation,
-            ) from None
+            content = content_of(request.body, permit, _Body)
+            if isinstance(content, _Body):
+                body = content
+            if permit:
+                await asyncio.to_thread(permit.take)
+            # The URL as it is: a signature is over each of its characters.
+            url = yarl.URL(request.url_with_query, encoded=True)
+            call = session.request(
+                request.method, url, headers=headers_of(request), data=content, allow_redirects=False
+            )
+            async with await (call if body is None else body.watched(call)) as answer:
+                received = Received(request)
+                while chunk := await answer.content.readany():
+                    received.add(chunk)
+                return received.response(answer.status, answer.headers)
         except Exception as error:  # noqa: BLE001 - what is not aiohttp's is raised as it is
-            if pieces and pieces[0].failed is not None:
-                raise pieces[0].failed from None  # aiohttp puts an error of its own in the place of a body's
+            if body is not None and body.failed is not None:
+                raise body.failed from None  # aiohttp puts an error of its own in the place of a body's
             raise translated(error, request) from None
 
     async def close(self) -> None:
@@ -107,13 +89,23 @@ class Aiohttp:
             await asyncio.shield(self._session.close())
 
 
-class _Pieces:
-    """A body's pieces on their way out: each one puts the deadline off, and an error of the body is kept."""
+class _Body:
+    """A body on its way out: one that stands still is given up, and what goes wrong with it is kept."""
 
-    def __init__(self, body: Body, clock: asyncio.Timeout) -> None:
+    def __init__(self, body: Body) -> None:
         self._pieces = AsyncPieces(body)
-        self._clock = clock
+        self._clock: asyncio.Timeout | None = None
         self.failed: Exception | None = None
+
+    async def watched(self, call: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """The answer; aiohttp itself minds only how long connecting takes and how long nothing is received."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS + IDLE_SECONDS) as self._clock:
+                return await call
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ClientError):
+                raise
+            raise aiohttp.SocketTimeoutError(f"no piece of the body was taken for {IDLE_SECONDS:g} seconds") from None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -122,18 +114,18 @@ class _Pieces:
         try:
             piece = await anext(self._pieces)
         except StopAsyncIteration:
+            self._extend(2 * IDLE_SECONDS)  # what is in buffers still has to leave, and then comes the answer
             raise
         except Exception as error:
             self.failed = error
             raise
-        _extend(self._clock)
+        self._extend(IDLE_SECONDS)
         return piece
 
-
-def _extend(clock: asyncio.Timeout) -> None:
-    """Start the idle time anew, unless the deadline has struck already."""
-    if not clock.expired():
-        clock.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+    def _extend(self, seconds: float) -> None:
+        """Start the idle time anew, unless the deadline has struck already."""
+        if self._clock is not None and not self._clock.expired():
+            self._clock.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def _without_replays(session: aiohttp.ClientSession) -> None:
