@@ -1,0 +1,179 @@
+"""What the vendors answer, taken from the sandbox, so that all contenders read payloads of the vendors' shapes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from PIL import Image as Picture
+
+from benchmarks.performance.server import Route
+from unified_train import Client, Config, Dataset, GenerationRequest, TrainingRequest
+from unified_train.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unified_train import Job, TrainedModel
+
+VENDORS = ("scenario", "alibaba", "novita")
+_STARTED, _HALF, _DONE, _DRAWING = 1.0, 600.0, 3600.0, 5.0
+"""Simulated seconds: a training under way, one that has ended, a generation under way."""
+_PROMPT = "a portrait of {subject} in the snow"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as raw clients send it: without signing, since the server looks at no signature.
+
+    Attributes:
+        method: Its method.
+        path: With the query.
+        body: JSON, or blank.
+    """
+
+    method: str
+    path: str
+    body: str = ""
+
+
+@dataclass
+class Case:
+    """One thing to do, for every contender.
+
+    Attributes:
+        vendor: Slug.
+        what: `training.poll`, `generation.poll`, `training.start` or `generation.start`.
+        calls: The requests that it takes us.
+        routes: Their answers.
+        environ: Points clients at the server, for which it says `{server}`.
+        job: A running one, as JSON, for polls.
+        request: What is asked for, as JSON, for submissions.
+        model: To generate with, as JSON.
+    """
+
+    vendor: str
+    what: str
+    calls: list[Call]
+    routes: list[Route]
+    environ: dict[str, str]
+    job: str = ""
+    request: str = ""
+    model: str = ""
+
+    @property
+    def name(self) -> str:
+        """Vendor and operation."""
+        return f"{self.vendor} {self.what}"
+
+    def dump(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Case:
+        """From plain data."""
+        calls, routes = [Call(**call) for call in data["calls"]], [Route(**route) for route in data["routes"]]
+        return cls(**{**data, "calls": calls, "routes": routes})
+
+
+@dataclass
+class _Recorder:
+    """Exchanges as they go by."""
+
+    exchanges: list[tuple[Call, Route]] = field(default_factory=list)
+
+    def note(self, answer: httpx.Response) -> None:
+        answer.read()
+        request = answer.request
+        body = request.read().decode() if "json" in request.headers.get("content-type", "") else ""
+        path = request.url.raw_path.decode()
+        media_type = answer.headers.get("content-type", "application/json")
+        route = Route(request.method, path.partition("?")[0], answer.status_code, media_type, answer.text)
+        self.exchanges.append((Call(request.method, path, body), route))
+
+
+@dataclass
+class _Stage:
+    """One vendor of a sandbox, and a client whose requests are recorded."""
+
+    sandbox: Sandbox
+    client: Client
+    vendor: str
+    recorder: _Recorder
+
+    def recorded(self, what: str, action: Callable[[], Job], **known: str) -> tuple[Case, Job]:
+        self.recorder.exchanges.clear()
+        job = action()
+        calls = [call for call, _ in self.recorder.exchanges]
+        routes = [route for _, route in self.recorder.exchanges]
+        environ = {name: value.replace(self.sandbox.base_url, "{server}") for name, value in self.sandbox.env.items()}
+        return Case(self.vendor, what, calls, routes, environ, **known), job
+
+    def polled(self, what: str, job: Job) -> Case:
+        """A poll of a job that is known to run."""
+        running = self.client.poll(job)
+        case, _ = self.recorded(what, lambda: self.client.poll(running), job=running.model_dump_json())
+        return case
+
+    def cases(self) -> Iterator[Case]:
+        training = self._training()
+        case, job = self.recorded(
+            "training.start", lambda: self.client.start_training(training), request=training.model_dump_json()
+        )
+        yield case
+        self.sandbox.world.clock.advance(_HALF)
+        yield self.polled("training.poll", job)
+        self.sandbox.world.clock.advance(_DONE)
+        model = self._model(job)
+        asked = GenerationRequest(prompt=_PROMPT)
+        case, job = self.recorded(
+            "generation.start",
+            lambda: self.client.generate(model, asked),
+            request=asked.model_dump_json(),
+            model=model.model_dump_json(),
+        )
+        yield case
+        self.sandbox.world.clock.advance(_DRAWING)
+        yield self.polled("generation.poll", job)
+
+    def _training(self) -> TrainingRequest:
+        pictures = [self._url(number) if self.vendor == "alibaba" else _photo(number) for number in range(5)]
+        images = [self.client.upload_image(picture) for picture in pictures]
+        return TrainingRequest(name="bench", kind="subject", dataset=Dataset(images=images, trigger="ohwx", class_word="cat"))
+
+    def _url(self, number: int) -> str:
+        objects = self.sandbox.world.objects
+        objects.put("photos", f"{number}.png", _photo(number), "image/png")
+        return str(objects.presign("GET", "photos", f"{number}.png", expires=86_400))
+
+    def _model(self, job: Job) -> TrainedModel:
+        while (job := self.client.poll(job)).model is None:
+            if job.finished:
+                raise RuntimeError(f"the sandbox did not train: {job!r}")
+        return job.model
+
+
+def record() -> dict[str, Case]:
+    """Polls of running jobs and submissions at all vendors, by name."""
+    return {case.name: case for vendor in VENDORS for case in _of(vendor)}
+
+
+def _of(vendor: str) -> list[Case]:
+    recorder = _Recorder()
+    with Sandbox(speed=0) as sandbox:
+        config = Config(environ=sandbox.env)
+        hooks = {"response": [recorder.note]}
+        with (
+            httpx.Client(event_hooks=hooks, trust_env=False) as http,
+            Client(vendor, http=http, pace=False, journal=None, config=config) as client,
+        ):
+            return list(_Stage(sandbox, client, vendor, recorder).cases())
+
+
+def _photo(number: int) -> bytes:
+    file = io.BytesIO()
+    Picture.new("RGB", (640, 640), (40 * number, 90, 120)).save(file, "PNG")
+    return file.getvalue()
