@@ -32,8 +32,16 @@ def call(function: Callable[..., Any], **arguments: Any) -> Any:
     return _Process([], function, arguments).result()
 
 
-def instructions(function: Callable[..., Any], **arguments: Any) -> int:
-    """Instructions between the two `os.getppid()` in a function, which waits for go before.
+def started(function: Callable[..., Any], **arguments: Any) -> Any:
+    """As `call`, for a function that waits for go."""
+    process = _Process([], function, arguments)
+    process.ready()
+    process.go()
+    return process.result()
+
+
+def instructions(function: Callable[..., Any], count: int, **arguments: Any) -> list[int]:
+    """Instructions between every first and second `os.getppid()` of a function, which waits for go before.
 
     Until it is ready nothing is counted, which is several times quicker; valgrind then writes down what was executed
     whenever that rare function of the C library is called.
@@ -46,10 +54,14 @@ def instructions(function: Callable[..., Any], **arguments: Any) -> int:
         subprocess.run(["callgrind_control", "-i", "on", str(process.pid)], check=True, capture_output=True)
         process.go()
         process.result()
-        found = re.search(r"^totals: (\d+)", out.with_name("out.2").read_text(), re.MULTILINE)
-        if found is None:
-            raise Failed("valgrind counted nothing")
-        return int(found[1])
+        return [_total(out.with_name(f"out.{2 * index + 2}")) for index in range(count)]
+
+
+def _total(out: Path) -> int:
+    found = re.search(r"^totals: (\d+)", out.read_text(), re.MULTILINE)
+    if found is None:
+        raise Failed("valgrind counted nothing")
+    return int(found[1])
 
 
 def all_instructions(command: Sequence[str], environ: dict[str, str]) -> int:

@@ -32,11 +32,13 @@ class Call:
         method: Its method.
         path: With the query.
         body: JSON, or blank.
+        authorization: The header that the sandbox wants.
     """
 
     method: str
     path: str
     body: str = ""
+    authorization: str = ""
 
 
 @dataclass
@@ -92,7 +94,8 @@ class _Recorder:
         path = request.url.raw_path.decode()
         media_type = answer.headers.get("content-type", "application/json")
         route = Route(request.method, path.partition("?")[0], answer.status_code, media_type, answer.text)
-        self.exchanges.append((Call(request.method, path, body), route))
+        call = Call(request.method, path, body, request.headers.get("authorization", ""))
+        self.exchanges.append((call, route))
 
 
 @dataclass
@@ -158,19 +161,21 @@ class _Stage:
 
 def record() -> dict[str, Case]:
     """Polls of running jobs and submissions at all vendors, by name."""
-    return {case.name: case for vendor in VENDORS for case in _of(vendor)}
+    found = {}
+    for vendor in VENDORS:
+        with Sandbox(speed=0) as sandbox:
+            found.update({case.name: case for case in recorded_at(sandbox, vendor)})
+    return found
 
 
-def _of(vendor: str) -> list[Case]:
+def recorded_at(sandbox: Sandbox, vendor: str) -> list[Case]:
+    """Polls and submissions at one vendor of a sandbox whose clock stands still."""
     recorder = _Recorder()
-    with Sandbox(speed=0) as sandbox:
-        config = Config(environ=sandbox.env)
-        hooks = {"response": [recorder.note]}
-        with (
-            httpx.Client(event_hooks=hooks, trust_env=False) as http,
-            Client(vendor, http=http, pace=False, journal=None, config=config) as client,
-        ):
-            return list(_Stage(sandbox, client, vendor, recorder).cases())
+    with (
+        httpx.Client(event_hooks={"response": [recorder.note]}, trust_env=False) as http,
+        Client(vendor, http=http, pace=False, journal=None, config=Config(environ=sandbox.env)) as client,
+    ):
+        return list(_Stage(sandbox, client, vendor, recorder).cases())
 
 
 def _photo(number: int) -> bytes:

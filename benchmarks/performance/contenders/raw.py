@@ -88,7 +88,7 @@ class _HttpClient:
 
 def _wire(call: Call, number: int) -> bytes:
     """A request as it goes over the wire."""
-    fields = {"host": "localhost", **HEADERS, **({"content-length": str(len(call.body))} if call.body else {})}
+    fields = {"host": "localhost", **HEADERS, "authorization": call.authorization, **({"content-length": str(len(call.body))} if call.body else {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{call.method} {_path(call, number)} HTTP/1.1\r\n{head}\r\n{call.body}".encode()
 

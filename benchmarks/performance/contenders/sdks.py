@@ -30,7 +30,8 @@ def _suffixed(text: str, number: int) -> str:
 # -- Scenario ----------------------------------------------------------------------------------------------------------
 
 
-def _scenario_options(case: Case, url: str) -> dict[str, Any]:
+def scenario_options(case: Case, url: str) -> dict[str, Any]:
+    """What both colours are given."""
     return {
         "base_url": case.environ["SCENARIO_BASE_URL"].replace("{server}", url),
         "api_key": case.environ["SCENARIO_SDK_API_KEY"],
@@ -43,7 +44,7 @@ class _Scenario:
     def __init__(self, case: Case, url: str, _: int) -> None:
         import scenario_sdk
 
-        self._client = scenario_sdk.Scenario(**_scenario_options(case, url))
+        self._client = scenario_sdk.Scenario(**scenario_options(case, url))
         self._case = case
         self._ids = [call.path.rpartition("/")[2] for call in case.calls]
 
@@ -68,7 +69,7 @@ class _AsyncScenario:
     def __init__(self, case: Case, url: str, _: int) -> None:
         import scenario_sdk
 
-        self._client = scenario_sdk.AsyncScenario(**_scenario_options(case, url))
+        self._client = scenario_sdk.AsyncScenario(**scenario_options(case, url))
         self._case = case
         self._ids = [call.path.rpartition("/")[2] for call in case.calls]
 
