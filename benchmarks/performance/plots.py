@@ -16,14 +16,26 @@ _STYLE = (
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.faint{fill:#9198a1}"
     ".theirs{fill:#6e7681}.ours{fill:#3fb98a}.grid{stroke:#3d444d}.paper{fill:#0d1117}}"
 )
-_COLOURS = ("#1a7f5a", "#3fb98a", "#0969da", "#bc4c00", "#8250df", "#bf3989", "#7d6608", "#57606a", "#cf222e", "#218bff")
+_COLOURS = (
+    "#1a7f5a",
+    "#3fb98a",
+    "#0969da",
+    "#bc4c00",
+    "#8250df",
+    "#bf3989",
+    "#7d6608",
+    "#57606a",
+    "#cf222e",
+    "#218bff",
+)
 
 
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" height="{height:.0f}"'
-        f' role="img" aria-label="{escape(title)}"><style>{_STYLE}</style>'
-        f'<rect class="paper" width="100%" height="100%" rx="6"/><text class="title" x="16" y="26">{escape(title)}</text>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}"'
+        f' height="{height:.0f}" role="img" aria-label="{escape(title)}"><style>{_STYLE}</style>'
+        '<rect class="paper" width="100%" height="100%" rx="6"/>'
+        f'<text class="title" x="16" y="26">{escape(title)}</text>'
         f"{''.join(parts)}</svg>\n"
     )
 
@@ -74,10 +86,10 @@ def lines(title: str, series: Mapping[str, Mapping[float, float]]) -> str:
             f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{_WIDTH - right}" y2="{y:.1f}"/>'
             f'<text class="faint" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(10**power)}</text>'
         )
-    for x in xs:
-        parts.append(
-            f'<text class="faint" x="{at(x, low)[0]:.1f}" y="{top + height + 20}" text-anchor="middle">{_short(x)}</text>'
-        )
+    parts += [
+        f'<text class="faint" x="{at(x, low)[0]:.1f}" y="{top + height + 20}" text-anchor="middle">{_short(x)}</text>'
+        for x in xs
+    ]
     places = _apart({name: at(max(values), values[max(values)])[1] for name, values in series.items()}, top + height)
     for (name, values), colour in zip(series.items(), _COLOURS, strict=False):
         points = [at(x, y) for x, y in sorted(values.items())]

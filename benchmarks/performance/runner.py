@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,10 @@ class Failed(Exception):
 def counts() -> bool:
     """Whether instructions can be counted here."""
     return bool(shutil.which("valgrind") and shutil.which("callgrind_control"))
+
+
+def _valgrind() -> str:
+    return shutil.which("valgrind") or "valgrind"
 
 
 def call(function: Callable[..., Any], **arguments: Any) -> Any:
@@ -48,10 +52,10 @@ def instructions(function: Callable[..., Any], count: int, **arguments: Any) -> 
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=getppid"]
+        valgrind = [_valgrind(), "--tool=callgrind", "--instr-atstart=no", "--dump-before=getppid"]
         process = _Process([*valgrind, f"--callgrind-out-file={out}"], function, arguments)
         process.ready()
-        subprocess.run(["callgrind_control", "-i", "on", str(process.pid)], check=True, capture_output=True)
+        subprocess.run(["callgrind_control", "-i", "on", str(process.pid)], check=True, capture_output=True)  # noqa: S607
         process.go()
         process.result()
         return [_total(out.with_name(f"out.{2 * index + 2}")) for index in range(count)]
@@ -67,7 +71,7 @@ def _total(out: Path) -> int:
 def all_instructions(command: Sequence[str], environ: dict[str, str]) -> int:
     """Instructions of a whole command."""
     told = subprocess.run(
-        ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *command],
+        [_valgrind(), "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *command],
         env=environ,
         check=True,
         capture_output=True,
@@ -84,7 +88,7 @@ class _Process:
     """A worker."""
 
     def __init__(self, prefix: Sequence[str], function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "benchmarks.performance.worker"],
             stdin=subprocess.PIPE,
@@ -121,7 +125,7 @@ class _Process:
         self._errors.close()
         return json.loads(lines[-1])
 
-    def _fail(self) -> None:
+    def _fail(self) -> NoReturn:
         self._process.kill()
         self._process.communicate()
         self._errors.seek(0)

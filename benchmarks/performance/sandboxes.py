@@ -29,8 +29,8 @@ def served(name: str, times: int) -> dict[str, float]:
     cores = os.sched_getaffinity(0)
     with Sandbox(speed=0) as sandbox:
         case = next(case for case in recorded_at(sandbox, name.partition(" ")[0]) if case.name == name)
-        for task in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(task), {max(cores)})
+        for task in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(task.name), {max(cores)})
         told: dict[str, Any] = {"case": case.dump(), "url": sandbox.base_url, "cores": sorted(cores)}
         runner.call(asked, **told, times=_AT_ONCE * 4)
         cpu = time.process_time()
@@ -62,9 +62,9 @@ def measure(stage: Stage) -> Section:
     """The sandbox under load, and the demo."""
     section = Section(
         "sandbox",
-        f"The sandbox on a core of its own, asked by another process over {_AT_ONCE} connections, for polls of a training"
-        " (Novita) and of a generation (Scenario). By CPU time means: as many as a core could answer that does nothing"
-        " else. The demo trains and generates at all three vendors, and makes a contact sheet.",
+        f"The sandbox on a core of its own, asked by another process over {_AT_ONCE} connections, for polls of a"
+        " training (Novita) and of a generation (Scenario). By CPU time means: as many as a core could answer that does"
+        " nothing else. The demo trains and generates at all three vendors, and makes a contact sheet.",
     )
     times = 320 if stage.quick else 4_000
     rows = [["", "requests/s", "requests/s by CPU time"]]

@@ -1,7 +1,7 @@
 """A server that costs next to nothing: answers made beforehand, by method and path, after a delay if told so.
 
-It stands in for a vendor wherever the client's cost is measured: it reads requests as far as it must to tell them apart,
-and looks at nothing else. `python -m benchmarks.performance.server` takes routes as JSON on standard input, writes its
+It stands in for a vendor wherever the client's cost is measured: it reads of requests what tells them apart, and
+looks at nothing else. `python -m benchmarks.performance.server` takes routes as JSON on standard input, writes its
 address on standard output, and ends when standard input does.
 """
 
@@ -136,7 +136,7 @@ class _Desk:
 
     def _control(self, key: bytes) -> bytes:
         if key != f"GET {_CONTROL}".encode():
-            print("no answer to", key.decode(), file=sys.stderr, flush=True)  # noqa: T201 - for whoever writes a benchmark
+            print("no answer to", key.decode(), file=sys.stderr, flush=True)
             return _answer(Route("", "", status=404))
         seen, self.seen = self.seen, Seen()
         return _answer(Route("", "", body=json.dumps(asdict(seen))))
@@ -214,7 +214,7 @@ async def _serve(routes: Sequence[Route]) -> None:
     # Ports of five digits keep the length of an answer with an address in it what it was counted to be.
     host, port = listening.sockets[0].getsockname()
     desk.url = f"http://{host}:{port}".encode()
-    print(desk.url.decode(), flush=True)  # noqa: T201 - to the process that started this one
+    print(desk.url.decode(), flush=True)
     await desk.loop.run_in_executor(None, sys.stdin.read)
 
 

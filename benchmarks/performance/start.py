@@ -37,6 +37,7 @@ _CODE = {
     "import click": "import click",
 }
 _HELP = "unified-train --help"
+_OURS = ("ours", "import unified_train", _HELP)
 _SDKS = ("scenario-sdk and a client", "alibaba SDK and a client", "novita-client and a client")
 
 
@@ -61,21 +62,23 @@ def measure(stage: Stage) -> Section:
     """Imports and clients."""
     section = Section(
         "start",
-        "Fresh interpreters, in turns; instructions of the whole process, bare Python included. Ready to poll is: imported,"
-        " a client made, its provider loaded, with the usual journal and no configuration file. Ratios are of instructions"
-        " where those were counted, else of the least CPU times.",
+        "Fresh interpreters, in turns; instructions of the whole process, bare Python included. Ready to poll is:"
+        " imported, a client made, its provider loaded, with the usual journal and no configuration file. Ratios are of"
+        " instructions where those were counted, else of the least CPU times.",
     )
     with tempfile.TemporaryDirectory() as home:
         found = _timed(_commands(section.failures, _environ(home)), _environ(home), 3 if stage.quick else 9)
     counted = any(times.instructions for times in found.values())
     bare = found["bare Python"].cost
     head = ["", "wall, least / median ms", "CPU, least / median ms", "million instructions" if counted else "–"]
-    section.tables.append([head, *([f"`{name}`" if "import" in name else name, *_cells(times)] for name, times in found.items())])
+    section.tables.append(
+        [head, *([f"`{name}`" if "import" in name else name, *_cells(times)] for name, times in found.items())]
+    )
     section.goals = _goals({name: times.cost for name, times in found.items()})
     section.pictures["start"] = plots.bars(
         f"Until ready, {'million instructions' if counted else 'ms of CPU'} above bare Python",
         [
-            (name.removeprefix("import "), (times.cost - bare) * (1 if counted else 1e3), name.startswith(("ours", "import unified")))
+            (name, (times.cost - bare) * (1 if counted else 1e3), name.startswith(_OURS))
             for name, times in found.items()
             if name != "bare Python"
         ],
@@ -85,7 +88,11 @@ def measure(stage: Stage) -> Section:
 
 def _environ(home: str) -> dict[str, str]:
     """Nothing of the user's own, and what the clients ask for."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("UNIFIED_TRAIN_", "NOVITA_", "SCENARIO_"))}
+    mine = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("UNIFIED_TRAIN_", "NOVITA_", "SCENARIO_"))
+    }
     keys = {"NOVITA_API_KEY": "key", "SCENARIO_SDK_API_KEY": "key", "SCENARIO_SDK_API_SECRET": "secret"}
     return {**mine, **keys, "UNIFIED_TRAIN_HOME": home, "UNIFIED_TRAIN_CONFIG": os.devnull}
 

@@ -144,8 +144,10 @@ class _Stage:
 
     def _training(self) -> TrainingRequest:
         pictures = [self._url(number) if self.vendor == "alibaba" else _photo(number) for number in range(5)]
-        images = [self.client.upload_image(picture) for picture in pictures]
-        return TrainingRequest(name="bench", kind="subject", dataset=Dataset(images=images, trigger="ohwx", class_word="cat"))
+        images = tuple(self.client.upload_image(picture) for picture in pictures)
+        return TrainingRequest(
+            name="bench", kind="subject", dataset=Dataset(images=images, trigger="ohwx", class_word="cat")
+        )
 
     def _url(self, number: int) -> str:
         objects = self.sandbox.world.objects

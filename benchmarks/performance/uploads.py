@@ -168,7 +168,9 @@ _CONTENDERS: dict[str, tuple[Callable[[str, Case, str], Any], tuple[str, ...]]] 
 }
 
 
-async def uploaded(name: str, how: str, case: dict[str, Any], url: str, paths: list[str], *, traced: bool) -> dict[str, Any]:
+async def uploaded(
+    name: str, how: str, case: dict[str, Any], url: str, paths: list[str], *, traced: bool
+) -> dict[str, Any]:
     """Upload all, after one to warm up.
 
     Returns:
@@ -181,7 +183,7 @@ async def uploaded(name: str, how: str, case: dict[str, Any], url: str, paths: l
     if traced:
         tracemalloc.start()
     before = _occupied("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the highest mark of memory is from now on
+    _forget_highest()
     began, cpu = time.perf_counter(), time.process_time()
     ids = await _done(operation(paths))
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -191,6 +193,10 @@ async def uploaded(name: str, how: str, case: dict[str, Any], url: str, paths: l
 
 async def _done(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
+
+
+def _forget_highest() -> None:
+    Path("/proc/self/clear_refs").write_text("5")  # the highest mark of memory is from now on
 
 
 def _occupied(what: str) -> int:
@@ -222,11 +228,12 @@ def measure(stage: Stage) -> Section:
     """Both ways."""
     section = Section(
         "uploads",
-        f"Photographs from the disk, {_AT_ONCE} at a time, through `upload_image` (or `train`, where it says so), in fresh"
-        " processes after one photograph to warm up. Base64 in JSON is how Scenario takes small images, answered at once;"
-        f" by presigned PUT is Novita's way, with {_LATENCY * 1e3:.0f} ms for each answer. Memory is what was held at the"
-        " highest above what was held before, by `tracemalloc` and by what the process occupies. The floor streams with"
-        " `http.client` in threads. Medians.",
+        f"Photographs from the disk, {_AT_ONCE} at a time, through `upload_image` (or `train`, where it says so), in"
+        " fresh processes after one photograph to warm up. Base64 in JSON is how Scenario takes small images, answered"
+        f" at once; by presigned PUT is Novita's way, with {_LATENCY * 1e3:.0f} ms for each answer. Memory is what was"
+        " held at the highest above what was held before, by `tracemalloc` and by what the process occupies. The floor"
+        " streams with `http.client` in threads. Medians. novita-client decodes every photograph and compresses it"
+        " anew, which is its way, and has effects on the picture.",
     )
     sets = dict([*_SETS.items()][:1]) if stage.quick else _SETS
     with tempfile.TemporaryDirectory() as folder:
@@ -252,7 +259,9 @@ def _measure(stage: Stage, section: Section, how: str, title: str, paths: dict[s
     for name, runs in found.items():
         cells = [_cells(run, floor.get(which, {})) for which, run in runs.items()]
         rows.append([name, *(cell for part in cells for cell in part)])
-    heads = [f"{which}: {what}" for which in paths for what in ("s (× floor)", "MB by tracemalloc / process", "in order")]
+    heads = [
+        f"{which}: {what}" for which in paths for what in ("s (× floor)", "MB by tracemalloc / process", "in order")
+    ]
     section.tables.append([[title, *heads], *rows])
     bars = [(name, runs[first]["traced"] / 1e6, name.startswith("ours")) for name, runs in found.items()]
     section.pictures[f"memory, {how}"] = plots.bars(f"{title}, {first}: MB at the highest", bars)
@@ -271,7 +280,9 @@ def _case(stage: Stage, how: str) -> Case:
     """The routes of uploads, with the vendor's own answers where they matter."""
     if how == _BASE64:
         asset = json.dumps({"asset": {"id": "asset_000000"}})
-        return replace(stage.cases["scenario training.start"], routes=[Route("POST", "/v1/assets", body=asset, numbered=True)])
+        return replace(
+            stage.cases["scenario training.start"], routes=[Route("POST", "/v1/assets", body=asset, numbered=True)]
+        )
     start = stage.cases["novita training.start"]
     slot = Route("POST", "/v3/assets/training_dataset", body=json.dumps(_SLOT), numbered=True, delay=_LATENCY)
     put = Route("PUT", "/objects/*", delay=_LATENCY)
@@ -279,7 +290,7 @@ def _case(stage: Stage, how: str) -> Case:
 
 
 def _one(name: str, how: str, case: Case, paths: list[str], rounds: int) -> dict[str, float]:
-    runs = []
+    runs, order = [], False
     for traced in [True, *[False] * rounds]:
         with Server(case.routes) as server:
             told = {"name": name, "how": how, "case": case.dump(), "url": server.url, "paths": paths, "traced": traced}
@@ -295,7 +306,7 @@ def _in_order(ids: list[str] | None, seen: Seen, count: int) -> bool:
     """Whether the ids stand in the order of the files: each is one byte larger than the one before."""
     if ids is None:
         [body] = seen.kept.values()
-        ids = [number_ for number_ in re.findall(r"asset-(\d+)", body)]
+        ids = re.findall(r"asset-(\d+)", body)
     sizes = {name.rpartition("#")[2]: size for name, size in seen.sizes.items()}
     mine = [sizes[str(name)[-6:]] for name in ids[-count:]]
     # Base64 has the same length for up to three sizes, so equal ones may stand side by side.

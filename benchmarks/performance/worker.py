@@ -19,7 +19,7 @@ def wait_for_go() -> None:
 
     Looked for again and again: valgrind obeys only a program that does something.
     """
-    print("ready", flush=True)  # noqa: T201 - to the process that started this one
+    print("ready", flush=True)
     while not select.select([sys.stdin], [], [], 0.02)[0]:
         pass
     sys.stdin.readline()
@@ -33,7 +33,7 @@ def main() -> None:
     result = function(**order["arguments"])
     if inspect.isawaitable(result):
         result = asyncio.run(_awaited(result))
-    print(json.dumps(result), flush=True)  # noqa: T201 - to the process that started this one
+    print(json.dumps(result), flush=True)
 
 
 async def _awaited(result: Any) -> Any:

@@ -86,7 +86,9 @@ CONTENDERS = (
         (),
         partial(_Sync, journal=True),
         cases=frozenset(
-            f"{vendor} {what}.start" for vendor in ("scenario", "alibaba", "novita") for what in ("training", "generation")
+            f"{vendor} {what}.start"
+            for vendor in ("scenario", "alibaba", "novita")
+            for what in ("training", "generation")
         ),
     ),
 )

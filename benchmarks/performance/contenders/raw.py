@@ -14,7 +14,12 @@ from benchmarks.performance.contenders import Contender
 if TYPE_CHECKING:
     from benchmarks.performance.tapes import Call, Case
 
-HEADERS = {"authorization": "Bearer sandbox-key", "accept": "*/*", "user-agent": "raw", "content-type": "application/json"}
+HEADERS = {
+    "authorization": "Bearer sandbox-key",
+    "accept": "*/*",
+    "user-agent": "raw",
+    "content-type": "application/json",
+}
 WIDE = 100_000
 """Connections at most: as many as there are jobs, for clients that are asked to wait for nothing."""
 
@@ -31,6 +36,7 @@ class _Httpx:
         self._calls = case.calls
 
     def __call__(self, number: int = 0) -> Any:
+        answer: Any = None
         for call in self._calls:
             answer = self._client.request(call.method, _path(call, number), content=call.body or None).json()
         return answer
@@ -47,6 +53,7 @@ class _AsyncHttpx:
         self._calls = case.calls
 
     async def __call__(self, number: int = 0) -> Any:
+        answer: Any = None
         for call in self._calls:
             answer = (await self._client.request(call.method, _path(call, number), content=call.body or None)).json()
         return answer
@@ -63,6 +70,7 @@ class _Urllib3:
         self._calls = case.calls
 
     def __call__(self, number: int = 0) -> Any:
+        answer: Any = None
         for call in self._calls:
             answer = self._pool.urlopen(call.method, _path(call, number), body=call.body or None).json()
         return answer
@@ -77,6 +85,7 @@ class _HttpClient:
         self._calls = case.calls
 
     def __call__(self, number: int = 0) -> Any:
+        answer: Any = None
         for call in self._calls:
             self._connection.request(call.method, _path(call, number), call.body or None, HEADERS)
             answer = json.loads(self._connection.getresponse().read())
@@ -88,7 +97,12 @@ class _HttpClient:
 
 def _wire(call: Call, number: int) -> bytes:
     """A request as it goes over the wire."""
-    fields = {"host": "localhost", **HEADERS, "authorization": call.authorization, **({"content-length": str(len(call.body))} if call.body else {})}
+    fields = {
+        "host": "localhost",
+        **HEADERS,
+        "authorization": call.authorization,
+        **({"content-length": str(len(call.body))} if call.body else {}),
+    }
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{call.method} {_path(call, number)} HTTP/1.1\r\n{head}\r\n{call.body}".encode()
 
@@ -107,6 +121,7 @@ class _Socket:
         self._calls = case.calls
 
     def __call__(self, number: int = 0) -> Any:
+        answer: Any = None
         for call in self._calls:
             self._socket.sendall(_wire(call, number))
             data = b""
@@ -120,7 +135,7 @@ class _Socket:
 
 
 class _Streams:
-    """The asynchronous floor: asyncio's streams, each held for one operation, and as many as were ever needed at once."""
+    """The asynchronous floor: asyncio's streams, each held for one operation, as many as are needed at once."""
 
     def __init__(self, case: Case, url: str, _: int, *, connections: int = 256) -> None:
         self._host, port = url.removeprefix("http://").split(":")
@@ -132,6 +147,7 @@ class _Streams:
     async def __call__(self, number: int = 0) -> Any:
         async with self._gate:
             reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            answer: Any = None
             for call in self._calls:
                 writer.write(_wire(call, number))
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -158,6 +174,7 @@ class _Aiohttp:
 
     async def __call__(self, number: int = 0) -> Any:
         async with self._gate:
+            answer: Any = None
             for call in self._calls:
                 async with self._session.request(call.method, _path(call, number), data=call.body or None) as response:
                     answer = await response.json()
