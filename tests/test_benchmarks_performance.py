@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.performance import plots, polls, report, runner
+from benchmarks.performance.cases import Call, Case
 from benchmarks.performance.contenders import everybody
 from benchmarks.performance.server import Route, Server
-from benchmarks.performance.tapes import Call, Case
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 CASE = Case("novita", "generation.poll", [Call("GET", "/v3/x?id=1")], [Route("GET", "/v3/*", body='{"a": 1}')], {})

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.performance import plots, runner
+from benchmarks.performance.cases import Case
 from benchmarks.performance.contenders import everybody, ours, present
 from benchmarks.performance.report import Goal, Section, Stage, number
 from benchmarks.performance.server import Server
-from benchmarks.performance.tapes import Case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

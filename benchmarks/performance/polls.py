@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.performance import plots, runner
+from benchmarks.performance.cases import Case
 from benchmarks.performance.contenders import everybody, present
 from benchmarks.performance.report import Goal, Section, Stage, number, ratio
 from benchmarks.performance.server import Server
-from benchmarks.performance.tapes import Case
 from benchmarks.performance.worker import wait_for_go
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.performance.tapes import Case
+    from benchmarks.performance.cases import Case
 
 _PACKAGES = (
     "unified-train",

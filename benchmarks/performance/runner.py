@@ -128,5 +128,7 @@ class _Process:
     def _fail(self) -> NoReturn:
         self._process.kill()
         self._process.communicate()
-        self._errors.seek(0)
-        raise Failed(self._errors.read()[-2000:] or "it took too long")
+        with self._errors as errors:
+            errors.seek(0)
+            told = [line for line in errors.read().splitlines() if not line.startswith("==")]  # which are valgrind's
+        raise Failed("\n".join(told[-20:]) or "it took too long")

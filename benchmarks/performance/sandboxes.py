@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.performance import runner
+from benchmarks.performance.cases import Case
 from benchmarks.performance.contenders import everybody
 from benchmarks.performance.report import Goal, Section, Stage, number
-from benchmarks.performance.tapes import Case, recorded_at
+from benchmarks.performance.tapes import recorded_at
 from unified_train.sandbox import Sandbox
 
 _CASES = ("novita training.poll", "scenario generation.poll")

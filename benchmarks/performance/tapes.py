@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import httpx
 from PIL import Image as Picture
 
+from benchmarks.performance.cases import Call, Case
+from benchmarks.performance.contenders.ours import training
 from benchmarks.performance.server import Route
-from unified_train import Client, Config, Dataset, GenerationRequest, TrainingRequest
+from unified_train import Client, Config, GenerationRequest
 from unified_train.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from unified_train import Job, TrainedModel
+    from unified_train import Job, TrainedModel, UploadedImage
 
 VENDORS = ("scenario", "alibaba", "novita")
 _STARTED, _HALF, _DONE, _DRAWING = 1.0, 600.0, 3600.0, 5.0
 """Simulated seconds: a training under way, one that has ended, a generation under way."""
+_IMAGES = 5
 _PROMPT = "a portrait of {subject} in the snow"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request as raw clients send it: without signing, since the server looks at no signature.
-
-    Attributes:
-        method: Its method.
-        path: With the query.
-        body: JSON, or blank.
-        authorization: The header that the sandbox wants.
-    """
-
-    method: str
-    path: str
-    body: str = ""
-    authorization: str = ""
-
-
-@dataclass
-class Case:
-    """One thing to do, for every contender.
-
-    Attributes:
-        vendor: Slug.
-        what: `training.poll`, `generation.poll`, `training.start` or `generation.start`.
-        calls: The requests that it takes us.
-        routes: Their answers.
-        environ: Points clients at the server, for which it says `{server}`.
-        job: A running one, as JSON, for polls.
-        request: What is asked for, as JSON, for submissions.
-        model: To generate with, as JSON.
-    """
-
-    vendor: str
-    what: str
-    calls: list[Call]
-    routes: list[Route]
-    environ: dict[str, str]
-    job: str = ""
-    request: str = ""
-    model: str = ""
-
-    @property
-    def name(self) -> str:
-        """Vendor and operation."""
-        return f"{self.vendor} {self.what}"
-
-    def dump(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-    @classmethod
-    def load(cls, data: dict[str, Any]) -> Case:
-        """From plain data."""
-        calls, routes = [Call(**call) for call in data["calls"]], [Route(**route) for route in data["routes"]]
-        return cls(**{**data, "calls": calls, "routes": routes})
 
 
 @dataclass
@@ -122,9 +69,11 @@ class _Stage:
         return case
 
     def cases(self) -> Iterator[Case]:
-        training = self._training()
+        images = self._images()
         case, job = self.recorded(
-            "training.start", lambda: self.client.start_training(training), request=training.model_dump_json()
+            "training.start",
+            lambda: self.client.start_training(training(images)),
+            request=json.dumps([image.model_dump(mode="json") for image in images]),
         )
         yield case
         self.sandbox.world.clock.advance(_HALF)
@@ -142,12 +91,9 @@ class _Stage:
         self.sandbox.world.clock.advance(_DRAWING)
         yield self.polled("generation.poll", job)
 
-    def _training(self) -> TrainingRequest:
-        pictures = [self._url(number) if self.vendor == "alibaba" else _photo(number) for number in range(5)]
-        images = tuple(self.client.upload_image(picture) for picture in pictures)
-        return TrainingRequest(
-            name="bench", kind="subject", dataset=Dataset(images=images, trigger="ohwx", class_word="cat")
-        )
+    def _images(self) -> list[UploadedImage]:
+        pictures = [self._url(number) if self.vendor == "alibaba" else _photo(number) for number in range(_IMAGES)]
+        return [self.client.upload_image(picture) for picture in pictures]
 
     def _url(self, number: int) -> str:
         objects = self.sandbox.world.objects

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from benchmarks.performance import plots, runner
+from benchmarks.performance.cases import Case
 from benchmarks.performance.contenders import ours, sdks
 from benchmarks.performance.report import Goal, Section, Stage, number, ratio
 from benchmarks.performance.server import Route, Server
-from benchmarks.performance.tapes import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,13 +66,12 @@ def _ours(how: str, case: Case, url: str) -> Any:
 
 
 def _ours_train(how: str, case: Case, url: str) -> Any:
-    from unified_train import Client, Dataset, TrainingRequest
+    from unified_train import Client
 
     client = Client(_VENDOR[how], journal=None, **ours.client_options(case, url))
 
     def train(paths: Sequence[str]) -> None:
-        photos = Dataset.of(paths, trigger="ohwx", class_word="cat")
-        client.train(TrainingRequest(name="bench", kind="subject", dataset=photos))
+        client.train(ours.training(paths))
 
     return train
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from benchmarks.performance.tapes import Case
+    from benchmarks.performance.cases import Case
 
 
 class Operation(Protocol):

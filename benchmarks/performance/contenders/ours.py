@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.performance.contenders import Contender
 
 if TYPE_CHECKING:
-    from benchmarks.performance.tapes import Case
+    from collections.abc import Sequence
+
+    from benchmarks.performance.cases import Case
 
 
 def client_options(case: Case, url: str) -> dict[str, Any]:
@@ -29,18 +32,26 @@ def jobs(case: Case, count: int) -> list[Any]:
     return [job, *(job.model_copy(update={"id": f"{job.id}-{number}"}) for number in range(1, count))]
 
 
+def training(images: Sequence[Any]) -> Any:
+    """What all trainings here are asked for as."""
+    from unified_train import Dataset, TrainingRequest
+
+    dataset = Dataset.of(images, trigger="ohwx", class_word="cat")
+    return TrainingRequest(name="bench", kind="subject", dataset=dataset)
+
+
 def _action(client: Any, case: Case, count: int) -> Any:
     """What is done with a client of either colour."""
-    from unified_train import GenerationRequest, TrainedModel, TrainingRequest
+    from unified_train import GenerationRequest, TrainedModel, UploadedImage
 
     if case.what.endswith("poll"):
         known = jobs(case, count)
         return lambda number: client.poll(known[number])
     if case.what == "training.start":
-        training = TrainingRequest.model_validate_json(case.request)
-        return lambda _: client.start_training(training)
-    model, asked = TrainedModel.model_validate_json(case.model), GenerationRequest.model_validate_json(case.request)
-    return lambda _: client.generate(model, asked)
+        asked = training([UploadedImage.model_validate(image) for image in json.loads(case.request)])
+        return lambda _: client.start_training(asked)
+    model, wanted = TrainedModel.model_validate_json(case.model), GenerationRequest.model_validate_json(case.request)
+    return lambda _: client.generate(model, wanted)
 
 
 class _Sync:

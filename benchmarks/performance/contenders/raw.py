@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.performance.contenders import Contender
 
 if TYPE_CHECKING:
-    from benchmarks.performance.tapes import Call, Case
+    from benchmarks.performance.cases import Call, Case
 
 HEADERS = {
     "authorization": "Bearer sandbox-key",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.performance.contenders import Contender
 
 if TYPE_CHECKING:
-    from benchmarks.performance.tapes import Case
+    from benchmarks.performance.cases import Case
 
 _POLLS = ("training.poll", "generation.poll")
 _STARTS = ("training.start", "generation.start")
@@ -143,6 +143,7 @@ class _Novita:
     def __init__(self, case: Case, url: str, _: int) -> None:
         import novita_client
 
+        self._do: Any
         made: Any = novita_client.NovitaClient  # it has no types
         self._client = made(case.environ["NOVITA_API_KEY"], url)
         if case.what == "generation.start":
