@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,17 +18,18 @@ _STYLE = (
     ".theirs{fill:#6e7681}.ours{fill:#3fb98a}.grid{stroke:#3d444d}.paper{fill:#0d1117}}"
 )
 _COLOURS = (
-    "#1a7f5a",
-    "#3fb98a",
-    "#0969da",
-    "#bc4c00",
-    "#8250df",
-    "#bf3989",
-    "#7d6608",
-    "#57606a",
-    "#cf222e",
-    "#218bff",
+    "#1a9c6b",
+    "#12a3b8",
+    "#3b82d6",
+    "#8c6bd8",
+    "#d2691e",
+    "#d0559f",
+    "#9a8318",
+    "#7c8794",
+    "#e0484f",
+    "#5b9f2f",
 )
+"""Of lines, in the middle between light and dark, so that they can be read on both."""
 
 
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
@@ -91,7 +93,7 @@ def lines(title: str, series: Mapping[str, Mapping[float, float]]) -> str:
         for x in xs
     ]
     places = _apart({name: at(max(values), values[max(values)])[1] for name, values in series.items()}, top + height)
-    for (name, values), colour in zip(series.items(), _COLOURS, strict=False):
+    for (name, values), colour in zip(series.items(), cycle(_COLOURS), strict=False):
         points = [at(x, y) for x, y in sorted(values.items())]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         width = 3 if name.startswith("ours") else 1.5

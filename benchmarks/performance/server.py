@@ -53,7 +53,7 @@ class Seen:
     """What arrived.
 
     Attributes:
-        requests: In all.
+        requests: That were answered.
         connections: In all.
         sizes: Bytes of the bodies of requests to numbered routes and of PUTs, by number or last segment of the path.
         kept: The last body of each route that keeps it, by path.
@@ -92,8 +92,7 @@ class Server:
 
     def seen(self) -> Seen:
         """What arrived since the last time that this was asked."""
-        with urllib.request.urlopen(self.url + _CONTROL) as answer:  # noqa: S310 - our own server
-            return Seen(**json.load(answer))
+        return seen_at(self.url)
 
     def close(self) -> None:
         """End the process."""
@@ -108,6 +107,12 @@ class Server:
         self.close()
 
 
+def seen_at(url: str) -> Seen:
+    """What arrived at a server since the last time that this was asked."""
+    with urllib.request.urlopen(url + _CONTROL) as answer:  # noqa: S310 - our own server
+        return Seen(**json.load(answer))
+
+
 class _Desk:
     """The answers, and what is counted; shared by all connections."""
 
@@ -119,10 +124,10 @@ class _Desk:
 
     def answered(self, key: bytes, body: bytes, size: int) -> tuple[bytes, float]:
         """The whole answer to a request, and the seconds to wait before it is sent."""
-        self.seen.requests += 1
         found = self._routes.get(key) or self._routes.get(key[: key.rfind(b"/")] + b"/*")
         if found is None:
             return self._control(key), 0.0
+        self.seen.requests += 1
         route, answer = found
         if route.kept:
             self.seen.kept[route.path] = body.decode(errors="replace")
