@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LONGEST = 120.0
+LONGEST = 240.0
 """Seconds after which a process is given up."""
 
 
@@ -70,17 +70,14 @@ def _total(out: Path) -> int:
 
 def all_instructions(command: Sequence[str], environ: dict[str, str]) -> int:
     """Instructions of a whole command."""
-    told = subprocess.run(
-        [_valgrind(), "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *command],
-        env=environ,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    ).stderr
-    found = re.search(r"I +refs: +([\d,]+)", told)
+    counting = [_valgrind(), "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *command]
+    try:
+        done = subprocess.run(counting, env=environ, check=True, capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.SubprocessError as error:
+        raise Failed(str(error)) from None
+    found = re.search(r"I +refs: +([\d,]+)", done.stderr)
     if found is None:
-        raise Failed(told)
+        raise Failed(done.stderr)
     return int(found[1].replace(",", ""))
 
 

@@ -64,10 +64,18 @@ def measure(stage: Stage) -> Section:
         "start",
         "Fresh interpreters, in turns; instructions of the whole process, bare Python included. Ready to poll is:"
         " imported, a client made, its provider loaded, with the usual journal and no configuration file. Ratios are of"
-        " instructions where those were counted, else of the least CPU times.",
+        " instructions where those were counted, else of the least CPU times. httpx imports trio, click and rich where"
+        " they are installed, as they are here, and so does whoever imports httpx.",
     )
     with tempfile.TemporaryDirectory() as home:
-        found = _timed(_commands(section.failures, _environ(home)), _environ(home), 3 if stage.quick else 9)
+        environ = _environ(home)
+        commands = _commands(section.failures, environ)
+        found = _timed(commands, environ, 3 if stage.quick else 9)
+        try:
+            if runner.counts():
+                _count(commands, environ, found)
+        except runner.Failed as error:
+            section.failures.append(f"instructions: {error}")
     counted = any(times.instructions for times in found.values())
     bare = found["bare Python"].cost
     head = ["", "wall, least / median ms", "CPU, least / median ms", "million instructions" if counted else "–"]
@@ -118,12 +126,15 @@ def _timed(commands: dict[str, list[str]], environ: dict[str, str], rounds: int)
             found[name].wall.append(time.perf_counter() - began)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             found[name].cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    if runner.counts():
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            counted = pool.map(lambda command: runner.all_instructions(command, environ), commands.values())
-            for times, count in zip(found.values(), counted, strict=True):
-                times.instructions = count / 1e6
     return found
+
+
+def _count(commands: dict[str, list[str]], environ: dict[str, str], found: dict[str, _Times]) -> None:
+    """Count instructions: of all commands or of none, so that ratios are of the same."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        counted = list(pool.map(lambda command: runner.all_instructions(command, environ), commands.values()))
+    for times, count in zip(found.values(), counted, strict=True):
+        times.instructions = count / 1e6
 
 
 def _cells(times: _Times) -> list[str]:
