@@ -36,7 +36,7 @@ def training(images: Sequence[Any]) -> Any:
     """What all trainings here are asked for as."""
     from unified_train import Dataset, TrainingRequest
 
-    dataset = Dataset.of(images, trigger="ohwx", class_word="cat")
+    dataset = Dataset.of(images, trigger="ohwx", class_word="woman")  # a person, whom Novita trains as a subject
     return TrainingRequest(name="bench", kind="subject", dataset=dataset)
 
 
