@@ -66,11 +66,8 @@ async def gathered(name: str, case: dict[str, Any], url: str, jobs: int, budget:
     began, cpu = time.perf_counter(), time.process_time()
     await asyncio.wait(tasks, timeout=budget)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    late = [task for task in tasks if not task.done() and task.cancel()]
-    await asyncio.wait([*late, asyncio.ensure_future(asyncio.sleep(0))], timeout=5)
-    with suppress(Exception):
-        await asyncio.wait_for(operation.close(), 5)
-    return {"answered": answered, "late": len(late), "errors": errors, "seconds": seconds, "cpu": cpu}
+    late = sum(not task.done() for task in tasks)
+    return {"answered": answered, "late": late, "errors": errors, "seconds": seconds, "cpu": cpu}
 
 
 async def waited(case: dict[str, Any], url: str, jobs: int, options: dict[str, Any]) -> dict[str, Any]:

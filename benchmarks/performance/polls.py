@@ -18,7 +18,7 @@ from benchmarks.performance.worker import wait_for_go
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from benchmarks.performance.contenders import Contender
+    from benchmarks.performance.contenders import Contender, Operation
 
 _WARM = 20
 _EVERYWHERE = ("ours", "httpx,", "scenario-sdk", "alibaba SDK", "novita-client")
@@ -54,7 +54,7 @@ def repeated(name: str, cases: Sequence[dict[str, Any]], urls: Sequence[str], ti
     return _repeated_async(opened, times) if contender.asynchronous else _repeated(opened(), times)
 
 
-def _repeated(operations: list[Callable[[], Any]], times: int) -> list[float]:
+def _repeated(operations: list[Operation], times: int) -> list[float]:
     for operation in operations:
         for _ in range(_WARM):
             operation()
@@ -65,6 +65,8 @@ def _repeated(operations: list[Callable[[], Any]], times: int) -> list[float]:
         for _ in range(times):
             operation()
         seconds.append(_mark() - began)
+    for operation in operations:
+        operation.close()
     return seconds
 
 

@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import os
 import select
 import sys
 from typing import Any
@@ -32,12 +33,9 @@ def main() -> None:
     function = getattr(importlib.import_module(module), name)
     result = function(**order["arguments"])
     if inspect.isawaitable(result):
-        result = asyncio.run(_awaited(result))
+        result = asyncio.new_event_loop().run_until_complete(result)
     print(json.dumps(result), flush=True)
-
-
-async def _awaited(result: Any) -> Any:
-    return await result
+    os._exit(0)  # thousands of calls may still wait for an answer, and giving them up can take minutes
 
 
 if __name__ == "__main__":
