@@ -154,10 +154,10 @@ def colour(request: pytest.FixtureRequest) -> str:
 def connect(colour: str) -> Iterator[Callable[..., Any]]:
     """Make a client of the colour under test; it is closed at the end."""
     with ExitStack() as stack:
-        portal = stack.enter_context(anyio.from_thread.start_blocking_portal()) if colour == "async" else None
+        portal = stack.enter_context(anyio.from_thread.start_blocking_portal()) if colour != "sync" else None
 
         def made(*providers: Any, **options: Any) -> Any:
-            options = {**QUICK, **options}
+            options = {**QUICK, **({"http": "aiohttp"} if colour == "aiohttp" else {}), **options}
             if portal is None:
                 return stack.enter_context(Client(*providers, **options))
             client = Blocking(portal, lambda: AsyncClient(*providers, **options))

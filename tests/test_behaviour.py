@@ -52,6 +52,12 @@ POLLS = {
 GENERATES = {"scenario": "/v1/generate/*", "alibaba": "*/addInferenceJob", "novita": "/v3/async/txt2img"}
 
 
+@pytest.fixture(params=["sync", "async", pytest.param("aiohttp", marks=pytest.mark.long)])
+def colour(request: pytest.FixtureRequest) -> str:
+    """The async colour over either library."""
+    return str(request.param)
+
+
 def cat(photos: Dataset, **values: Any) -> TrainingRequest:
     return TrainingRequest(name="chelsea", dataset=photos, **values)
 
