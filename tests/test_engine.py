@@ -76,15 +76,17 @@ class Noting(httpx.BaseTransport, httpx.AsyncBaseTransport):
 def test_a_large_file_is_sent_piece_by_piece_with_its_length(colour: str, tmp_path: Path) -> None:
     """A file is never whole in memory on its way out, and no chunked encoding is used, which storage refuses."""
     path = tmp_path / "big.png"
-    path.write_bytes(png(padding=5 * CHUNK)[:90_000] + b"\x00" * 10_000)
+    path.write_bytes(png(padding=5 * CHUNK)[: 2 * CHUNK] + b"\x00" * 10_000)
     transport = Noting()
+    vendor = plain()
+    vendor.check_image = lambda _: None  # type: ignore[method-assign]  # it would not take one that large
     if colour == "sync":
-        with Client(plain(), http=httpx.Client(transport=transport)) as client:
+        with Client(vendor, http=httpx.Client(transport=transport)) as client:
             client.upload_image(path)
     else:
 
         async def main() -> None:
-            async with AsyncClient(plain(), http=httpx.AsyncClient(transport=transport)) as client:
+            async with AsyncClient(vendor, http=httpx.AsyncClient(transport=transport)) as client:
                 await client.upload_image(path)
 
         anyio.run(main)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-CHUNK = 48 * 1024
+CHUNK = 192 * 1024
 """Bytes per piece of a body; a multiple of three, so that base64 pieces join without padding between them."""
 
 SUBMISSION_SECONDS = 130.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,8 @@ IDLE_SECONDS = 60.0
 LARGEST_ANSWER = 256 * 1024 * 1024
 """Bytes; no vendor's picture comes near it."""
 
-_READ_AHEAD = 4
-"""Pieces of a body that are read in one go where each go costs a change of threads."""
+_READ_AHEAD = 2
+"""Pieces that are read at once where each reading costs a change of threads."""
 _NOT_SENT = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}  # httpx and its like
     | {"ClientConnectorError", "ConnectionTimeoutError", "NonHttpUrlClientError"}  # aiohttp
@@ -78,7 +77,7 @@ class AsyncPieces:
 
     async def __anext__(self) -> bytes:
         if not self._read:
-            self._read = await anyio.to_thread.run_sync(partial(list, islice(self._chunks, _READ_AHEAD)))
+            self._read = await anyio.to_thread.run_sync(lambda: list(islice(self._chunks, _READ_AHEAD)))
             self._read.reverse()
         if not self._read:
             raise StopAsyncIteration
