@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def listening() -> Iterator[Peer]:
 
 
 def _serve(peer: Peer, number: int, connection: socket.socket) -> None:
-    with connection:
+    with connection, suppress(OSError):  # the test may have ended
         while request := _read(connection):
             peer.heard.append((number, request))
             answer = peer.answers.pop(0) if peer.answers else PLAIN
