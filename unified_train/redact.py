@@ -31,6 +31,7 @@ _WORD = re.compile(r"[A-Za-z_-]{1,32}")
 _CREDENTIALS = re.compile(r"\b(Basic|Bearer|ACS3-HMAC-SHA256|AWS4-HMAC-SHA256|OSS4-HMAC-SHA256)\s+[^\s\"'\\]+")
 
 
+@lru_cache(maxsize=512)  # a record names the same pictures at each poll
 def url(value: str) -> str:
     """The same URL without user name, password and signatures; names of query parameters stay readable."""
     try:
@@ -44,7 +45,12 @@ def url(value: str) -> str:
 
 def _parameter(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    return f"{name}={HIDDEN}" if equals and _SECRET_QUERY.fullmatch(name) else pair
+    return f"{name}={HIDDEN}" if equals and _names_signature(name) else pair
+
+
+@lru_cache(maxsize=512)
+def _names_signature(name: str) -> bool:
+    return _SECRET_QUERY.fullmatch(name) is not None
 
 
 def text(value: str) -> str:

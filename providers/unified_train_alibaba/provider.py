@@ -113,9 +113,8 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
         }
         if settings.security_token:
             headers["x-acs-security-token"] = settings.security_token.get_secret_value()
-        request = request.with_headers(**headers)
         # Unsigned x-acs headers may be refused, so all of them are signed (Alibaba dossier 2.2, step 4).
-        signed = {name: value for name, value in request.headers.items() if name.startswith("x-acs-")}
+        signed = {name: value for name, value in request.headers.items() if name.startswith("x-acs-")} | headers
         signed["host"] = signature.host_header(request.url)
         if request.body:
             signed["content-type"] = request.body.media_type
@@ -123,9 +122,8 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
             request.method, urlsplit(request.url).path, request.query, signed, headers["x-acs-content-sha256"]
         )
         key_id, secret = settings.access_key_id.get_secret_value(), settings.access_key_secret.get_secret_value()
-        return request.with_headers(
-            authorization=signature.authorization(canonical, ";".join(sorted(signed)), key_id, secret)
-        )
+        authorization = signature.authorization(canonical, ";".join(sorted(signed)), key_id, secret)
+        return request.with_headers(**headers, authorization=authorization)
 
     def refusal(self, response: Response) -> ApiError | None:
         """See `refusals`."""

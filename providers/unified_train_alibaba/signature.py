@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -37,7 +38,7 @@ def canonical_request(
     return "\n".join(
         [
             method,
-            "/".join(escaped(unquote(segment)) for segment in path.split("/")),
+            _canonical_path(path),
             "&".join(f"{escaped(name)}={escaped(query[name])}" for name in sorted(query)),
             # Every header line is ended, not separated: an empty line follows the last one.
             *(f"{name}:{headers[name].strip()}" for name in names),
@@ -46,6 +47,11 @@ def canonical_request(
             payload_hash,
         ]
     )
+
+
+@lru_cache(maxsize=64)  # the API has few addresses
+def _canonical_path(path: str) -> str:
+    return "/".join(escaped(unquote(segment)) for segment in path.split("/"))
 
 
 def authorization(canonical: str, names: str, key_id: str, secret: str) -> str:
@@ -62,6 +68,7 @@ def authorization(canonical: str, names: str, key_id: str, secret: str) -> str:
     return f"{ALGORITHM} Credential={key_id},SignedHeaders={names},Signature={signature}"
 
 
+@lru_cache(maxsize=64)
 def host_header(url: str) -> str:
     """What an HTTP client sends as `Host`: without user and password, the port only if it is not the usual one."""
     parts = urlsplit(url)
