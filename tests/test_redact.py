@@ -51,8 +51,8 @@ def test_errors_requests_and_uploads_show_no_signature() -> None:
 
 
 def test_httpx_logs_no_signature(caplog: pytest.LogCaptureFixture) -> None:
-    """The line that httpx logs for each request is cleaned at its source."""
-    import unified_train.engine  # noqa: F401 - installs the filter
+    """The line that httpx logs for each request of ours is cleaned at its source."""
+    import unified_train.transport.wire  # noqa: F401 - installs the filter
 
     with caplog.at_level(logging.INFO, logger="httpx"):
         logging.getLogger("httpx").info("HTTP Request: %s %s", "GET", SIGNED)
