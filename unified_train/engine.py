@@ -18,7 +18,7 @@ import anyio.to_thread
 from unified_train.errors import PluginError
 from unified_train.flow import Action, Blocking, Crew, Emit, Gather, Permit, Permitted, Sleep, Supply, Workflow
 from unified_train.http import Request, Response
-from unified_train.transport import async_transport, blocking_transport, known
+from unified_train.transport import async_transport, blocking_transport, check_http
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -39,7 +39,8 @@ class Engine:
     """
 
     def __init__(self, http: httpx.Client | None = None) -> None:
-        self._http = known(http)
+        check_http(http)
+        self._http = http
         self._opening = threading.Lock()
         self._line: tuple[Transport, threading.Semaphore] | None = None
         self._closed = False
@@ -153,7 +154,8 @@ class AsyncEngine:
     """
 
     def __init__(self, http: AsyncHttp = None) -> None:
-        self._http = known(http, "aiohttp")
+        check_http(http, "aiohttp")
+        self._http = http
         self._line: tuple[AsyncTransport, anyio.Semaphore] | None = None
         self._closed = False
 

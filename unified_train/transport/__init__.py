@@ -8,7 +8,7 @@ what may be repeated is decided elsewhere, request by request. The engine gates 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from unified_train.errors import ConfigurationError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from unified_train.flow import Permit
     from unified_train.http import Request, Response
 
-H = TypeVar("H")
 AsyncHttp: TypeAlias = "httpx.AsyncClient | Literal['aiohttp'] | None"
 
 
@@ -87,14 +86,14 @@ def behind_proxy() -> bool:
     return any(getproxies().get(scheme) for scheme in ("http", "https", "all"))
 
 
-def known(http: H, *libraries: str) -> H:
-    """What a user gave to send requests with, if it can be: a client, or the name of one of the libraries.
+def check_http(http: object, *libraries: str) -> None:
+    """Check what a user gave to send requests with: a client, or the name of one of the libraries.
 
     Raises:
         ConfigurationError: It is another name, or the library is not installed.
     """
     if not isinstance(http, str):
-        return http
+        return
     if http not in libraries:
         raise ConfigurationError(
             f"http={http!r} is no HTTP client;"
@@ -102,4 +101,3 @@ def known(http: H, *libraries: str) -> H:
         )
     if find_spec(http) is None:
         raise ConfigurationError(f"http={http!r} needs {http}; install it with `pip install 'unified-train[{http}]'`")
-    return http
