@@ -155,7 +155,7 @@ class AsyncEngine:
 
     def __init__(self, http: AsyncHttp = None) -> None:
         check_http(http, "aiohttp")
-        self._http = http
+        self._http: AsyncHttp = http
         self._line: tuple[AsyncTransport, anyio.Semaphore] | None = None
         self._closed = False
 
