@@ -16,8 +16,9 @@ from fault_matrix.promises import promised
 from fault_matrix.stage import NOWHERE, Stage
 from fault_matrix.table import PAGE, matrix, replaced
 
-from unified_train import RateLimited, SubmissionUncertain, TransportError, engine
+from unified_train import RateLimited, SubmissionUncertain, TransportError
 from unified_train.sandbox import Sandbox
+from unified_train.transport import wire
 
 pytestmark = pytest.mark.long
 
@@ -38,7 +39,7 @@ def stage() -> Iterator[Stage]:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound,
         asyncio.Runner() as runner,
     ):
-        patch.setattr(engine, "SUBMISSION_SECONDS", engine.SUBMISSION_SECONDS)  # type: ignore[attr-defined]
+        patch.setattr(wire, "SUBMISSION_SECONDS", wire.SUBMISSION_SECONDS)  # type: ignore[attr-defined]
         patch.setattr(socket, "getaddrinfo", _resolving(socket.getaddrinfo))
         bound.bind(("127.0.0.1", 0))
         with pytest.MonkeyPatch.context() as environment:

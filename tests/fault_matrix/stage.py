@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import anyio
 import httpx
 from conftest import QUICK, VENDORS
 from fault_matrix.mishaps import Mishap
@@ -20,7 +21,7 @@ from fault_matrix.operations import Call, Operation
 from fault_matrix.promises import ATTEMPTS, Outcome
 from fault_matrix.props import Props, Scene
 
-from unified_train import AsyncClient, Client, Journal, Retry, UnifiedTrainError, engine
+from unified_train import AsyncClient, Client, Journal, Retry, UnifiedTrainError
 from unified_train.events import Event, RetryScheduled, SubmissionReconciled
 from unified_train.http import SUBMISSION_SECONDS
 from unified_train.journal import Intent
@@ -29,6 +30,7 @@ from unified_train.sandbox.faults import Fault
 from unified_train.sandbox.novita import NovitaSandbox
 from unified_train.sandbox.requestlog import Entry
 from unified_train.sandbox.scenario import ScenarioSandbox
+from unified_train.transport import over_httpx, wire
 
 _GRACE = 0.05
 """Seconds; short, since the sandbox accepts at once or not at all."""
@@ -68,7 +70,7 @@ class Way:
             request.extensions["timeout"] = {**request.extensions["timeout"], "read": self._mishap.patience}
         # Instead of after two minutes, the time for a submission that drips is over at once, and for no other request.
         over = first and self._mishap.drips
-        engine.SUBMISSION_SECONDS = 0.0 if over else SUBMISSION_SECONDS  # type: ignore[attr-defined]
+        wire.SUBMISSION_SECONDS = 0.0 if over else SUBMISSION_SECONDS  # type: ignore[attr-defined]
 
     def _astray(self) -> dict[str, Any]:
         match self._mishap.detour:
@@ -98,6 +100,11 @@ class _AsyncWatched(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._way.leaving(request)
         return await super().handle_async_request(request)
+
+
+async def _line(way: Way) -> tuple[over_httpx.AsyncLanes, anyio.Semaphore]:
+    lanes = over_httpx.AsyncLanes(lambda: _AsyncWatched(way))
+    return lanes, anyio.Semaphore(lanes.connections)
 
 
 @cache
@@ -150,20 +157,18 @@ class Stage:
         """A client of a colour, called by the names of its methods."""
         provider = self._props[vendor].provider
         if colour == "sync":
-            with (
-                httpx.Client(transport=_Watched(way), timeout=_LONG) as http,
-                Client(provider, http=http, **options) as client,
-            ):
+            with Client(provider, **options) as client:
+                lanes = over_httpx.Lanes(lambda: _Watched(way))
+                client._engine._line = lanes, threading.Semaphore(lanes.connections)
                 yield lambda name, *arguments, **more: getattr(client, name)(*arguments, **more)
             return
         run = self._runner.run
-        other = httpx.AsyncClient(transport=_AsyncWatched(way), timeout=_LONG)
-        awaited = AsyncClient(provider, http=other, **options)
+        awaited = AsyncClient(provider, **options)
+        awaited._engine._line = run(_line(way))
         try:
             yield lambda name, *arguments, **more: run(getattr(awaited, name)(*arguments, **more))
         finally:
             run(awaited.close())
-            run(other.aclose())
 
     def play(self, operation: Operation, mishap: Mishap, colour: str, folder: Path) -> Played:
         """Play one cell.

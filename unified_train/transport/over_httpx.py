@@ -79,12 +79,18 @@ class _Pool(Generic[L]):
 
 
 class Lanes:
-    """Blocks; may be used from any thread."""
+    """Blocks; may be used from any thread.
+
+    Args:
+        make: Makes a lane.
+    """
 
     connections = CONNECTIONS
 
-    def __init__(self) -> None:
-        self._pool = _Pool(lambda: httpx.HTTPTransport(verify=tls(), limits=_ONE))
+    def __init__(
+        self, make: Callable[[], httpx.HTTPTransport] = lambda: httpx.HTTPTransport(verify=tls(), limits=_ONE)
+    ) -> None:
+        self._pool = _Pool(make)
 
     def send(self, request: Request, permit: Permit | None = None) -> Response:
         """Send a request on a lane of its own."""
@@ -114,12 +120,14 @@ class Lanes:
 
 
 class AsyncLanes:
-    """To await, on asyncio and trio."""
+    """To await, on asyncio and trio; otherwise as `Lanes`."""
 
     connections = CONNECTIONS
 
-    def __init__(self) -> None:
-        self._pool = _Pool(lambda: httpx.AsyncHTTPTransport(verify=tls(), limits=_ONE))
+    def __init__(
+        self, make: Callable[[], httpx.AsyncHTTPTransport] = lambda: httpx.AsyncHTTPTransport(verify=tls(), limits=_ONE)
+    ) -> None:
+        self._pool = _Pool(make)
 
     async def send(self, request: Request, permit: Permit | None = None) -> Response:
         """Send a request on a lane of its own."""
