@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from unified_train.http import escaped as escaped
     from unified_train.http import origin as origin
     from unified_train.images import Image as Image
-    from unified_train.journal import Intent as Intent
+    from unified_train.intents import Intent as Intent
+    from unified_train.intents import Step as Step
     from unified_train.journal import Journal as Journal
-    from unified_train.journal import Step as Step
     from unified_train.limiter import Rate as Rate
     from unified_train.models import Change as Change
     from unified_train.models import Cost as Cost
@@ -105,7 +105,8 @@ _HOMES = {
     "models": (
         "Change Cost Failure GeneratedImage GenerationRequest Job JobKind Snapshot TrainedModel TrainingRequest"
     ),
-    "journal": "Intent Journal Step",
+    "intents": "Intent Step",
+    "journal": "Journal",
     "limiter": "Rate",
     "policy": "Retry",
     "polling": "Polling",

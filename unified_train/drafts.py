@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_train.checks import OnUnsupported
-    from unified_train.journal import Intent
+    from unified_train.intents import Intent
     from unified_train.models import JobKind
 
 _AGAIN = "make the call again with the key {key!r}"

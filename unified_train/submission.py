@@ -24,7 +24,7 @@ from unified_train.events import SubmissionReconciled
 from unified_train.finding import Lost
 from unified_train.flow import Workflow, blocking, sleep
 from unified_train.http import SUBMISSION_SECONDS, Effect, Request, Response
-from unified_train.journal import Intent, Step
+from unified_train.intents import Intent, Step
 from unified_train.keeper import LeaseLost
 from unified_train.keys import marker_of
 

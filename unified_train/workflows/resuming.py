@@ -15,7 +15,8 @@ from unified_train.workflows.following import Following
 from unified_train.workflows.starting import Starting
 
 if TYPE_CHECKING:
-    from unified_train.journal import Intent, Journal
+    from unified_train.intents import Intent
+    from unified_train.journal import Journal
     from unified_train.policy import Conversation
     from unified_train.submitting import Carry
     from unified_train.workflows.vendors import JobLike
