@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from unified_train.provider import Wire as Wire
     from unified_train.provider import check_image as check_image
     from unified_train.provider import error_class as error_class
+    from unified_train.provider import later as later
     from unified_train.refusals import ErrorTable as ErrorTable
     from unified_train.refusals import Refusal as Refusal
     from unified_train.status import Status as Status
@@ -112,7 +113,7 @@ _HOMES = {
     "polling": "Polling",
     "provider": (
         "AnyProvider CONTRACT Capabilities GenerationCapabilities ImageRules Options Provider Range Settings"
-        " TrainingCapabilities Wire check_image error_class"
+        " TrainingCapabilities Wire check_image error_class later"
     ),
     "refusals": "ErrorTable Refusal",
     "status": "Status StatusTable Word",

@@ -6,7 +6,6 @@ transmit, observe, follow redirects, sign, refuse, retry.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from unified_train.errors import (
     SubmissionUncertain,
     TransportError,
 )
-from unified_train.events import Event, Observer, RequestFinished, RetryScheduled
 from unified_train.flow import Flow, Workflow, sleep, transmit
 from unified_train.http import SUBMISSION_SECONDS, Effect, Moment, Request, Response, origin
 from unified_train.limiter import Limiter
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
     import tenacity
 
+    from unified_train.events import Event, Observer
     from unified_train.flow import Permit
     from unified_train.provider import AnyProvider
 
@@ -49,7 +48,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 5
 _GIVEN = "image.fetch"
 """The operation whose URL is not a vendor's but the user's."""
-_log = logging.getLogger("unified_train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +233,8 @@ class Conversation:
             return response
         finally:
             if self._observer is not None:
+                from unified_train.events import RequestFinished
+
                 self.tell(
                     RequestFinished(
                         provider=self.provider.slug,
@@ -349,6 +349,8 @@ class Conversation:
         return grown * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
 
     def _tell_retry(self, request: Request, state: tenacity.RetryCallState, delay: float) -> None:
+        from unified_train.events import RetryScheduled
+
         error = state.outcome.exception() if state.outcome else None
         name = type(error).__name__
         self.tell(RetryScheduled(self.provider.slug, request.operation, state.attempt_number, delay, name))
@@ -359,8 +361,10 @@ class Conversation:
             return
         try:
             self._observer(event)
-        except Exception:  # noqa: BLE001 - whatever an observer does wrong
-            _log.exception("the observer failed on %s", type(event).__name__)
+        except Exception:
+            import logging
+
+            logging.getLogger("unified_train").exception("the observer failed on %s", type(event).__name__)
 
 
 def _ambiguous(error: ApiError | TransportError) -> bool:
