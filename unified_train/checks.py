@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from unified_train.dataset import UploadedImage
 from unified_train.errors import (
@@ -32,8 +31,7 @@ TRAINING_OPTIONS = ("base_model", "steps", "learning_rate", "rank", "resolution"
 GENERATION_OPTIONS = ("negative_prompt", "width", "height", "seed", "steps", "guidance", "strength")
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(NamedTuple):
     """A training that the vendor should take: the request as it will be sent, its options, and what to tell."""
 
     request: TrainingRequest
@@ -41,8 +39,7 @@ class Training:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """A generation that the vendor should take."""
 
     request: GenerationRequest

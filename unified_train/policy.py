@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from unified_train.events import Event, Observer
     from unified_train.flow import Permit
+    from unified_train.models import Job
     from unified_train.provider import AnyProvider
 
 R = TypeVar("R")
@@ -354,6 +355,13 @@ class Conversation:
         error = state.outcome.exception() if state.outcome else None
         name = type(error).__name__
         self.tell(RetryScheduled(self.provider.slug, request.operation, state.attempt_number, delay, name))
+
+    def changed(self, job: Job) -> None:
+        """Tell the observer, if there is one, of a job that was started or seen in another state."""
+        if self._observer is not None:
+            from unified_train.events import JobChanged
+
+            self.tell(JobChanged(job))
 
     def tell(self, event: Event) -> None:
         """Hand an event to the observer, if there is one; its mistakes are logged, since they must not lose a job."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from unified_train import checks, drafts, jobs
 from unified_train.dataset import UploadedImage
 from unified_train.errors import ConfigurationError, InvalidOptions, UnifiedTrainError
-from unified_train.events import JobChanged
 from unified_train.flow import Workflow, blocking, gather
 from unified_train.models import GenerationRequest, Job, TrainedModel, TrainingRequest
 from unified_train.submission import Unrecorded
@@ -80,7 +78,7 @@ class Starting(Uploading):
             uploads = [self._uploaded(talk, image, place, submission) for place, image in enumerate(images)]
             there = yield from gather(uploads, limit=self.parallel)
             dataset = training.request.dataset.model_copy(update={"images": tuple(there)})
-            ready = replace(training, request=_with_dataset(training.request, dataset))
+            ready = training._replace(request=_with_dataset(training.request, dataset))
             return (yield from self._start(talk, ready, submission))
 
         return carry
@@ -112,7 +110,7 @@ class Starting(Uploading):
             labels=request.labels,
             notes=training.notes,
         )
-        talk.tell(JobChanged(job))
+        talk.changed(job)
         return job
 
     # -- generating ----------------------------------------------------------------------------------------------------
@@ -137,14 +135,14 @@ class Starting(Uploading):
         """How a generation that was checked is carried out."""
 
         def carry(submission: AnySubmission) -> Workflow[Job]:
-            generation = replace(checked, request=(yield from self._with_inputs(talk, checked.request)))
+            generation = checked._replace(request=(yield from self._with_inputs(talk, checked.request)))
             calls = split(generation.request, talk.provider.capabilities.generation.max_per_call)
             submits = [
-                self._tried(self._submit(talk, model, replace(generation, request=call), part, submission))
+                self._tried(self._submit(talk, model, generation._replace(request=call), part, submission))
                 for part, call in enumerate(calls)
             ]
             job = _accepted((yield from gather(submits, limit=self.parallel)))
-            talk.tell(JobChanged(job))
+            talk.changed(job)
             return job
 
         return carry
