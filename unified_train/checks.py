@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from unified_train.config import environment
 from unified_train.dataset import UploadedImage
 from unified_train.errors import (
     ConfigurationError,
@@ -13,7 +14,6 @@ from unified_train.errors import (
     UnifiedTrainWarning,
     UnsupportedCapability,
 )
-from unified_train.hosting import VARIABLE
 from unified_train.models import SUBJECT, GenerationRequest, TrainingRequest
 from unified_train.provider import check_image as check_against
 
@@ -88,8 +88,9 @@ def check_image(provider: AnyProvider, image: Image | UploadedImage, *, hosted: 
         provider.check_image(image)
         if provider.capabilities.images.takes == "url" and not image.remote and not hosted:
             raise ConfigurationError(
-                f"{image.name}: {provider.title} takes images by public URL only; give a URL, or set {VARIABLE} to an"
-                " image host of yours: a URL prefix below which a PUT stores a file and a GET returns it to anyone"
+                f"{image.name}: {provider.title} takes images by public URL only; give a URL, or set"
+                f" {environment.IMAGE_HOST} to an image host of yours: a URL prefix below which a PUT"
+                " stores a file and a GET returns it to anyone"
             )
     elif image.provider != provider.slug:
         raise InvalidOptions(f"{image.name} was uploaded to {image.provider}; upload it to {provider.slug} too")

@@ -83,10 +83,10 @@ def measure(stage: Stage) -> Section:
         "start",
         "Fresh interpreters, in turns; instructions of the whole process, bare Python included. Ready to poll is:"
         " imported, a client made, its provider loaded, with the usual journal and no configuration file. Ratios are of"
-        " instructions where those were counted, else of the least CPU times. All bytecode is compiled, as it is where a"
-        " wheel was installed. Much of ours is loaded only when it is needed, HTTP libraries among it, so that being"
-        " ready is not all: the rows up to the first answer, which a server on this machine gives, have everything in"
-        " them. httpx imports trio, click and rich where they are installed, as they are here, and so does whoever"
+        " instructions where those were counted, else of the least CPU times. All bytecode is compiled, as it is"
+        " where a wheel was installed. Much of ours is loaded only when it is needed, HTTP libraries among it, so that"
+        " being ready is not all: the rows up to the first answer, which a server on this machine gives, have all of it"
+        " in them. httpx imports trio, click and rich where they are installed, as they are here, and so does whoever"
         " imports httpx.",
     )
     for folder in _compiled():

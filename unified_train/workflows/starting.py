@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from unified_train import checks, drafts, jobs
+from unified_train import checks, jobs
 from unified_train.dataset import UploadedImage
 from unified_train.errors import ConfigurationError, InvalidOptions, UnifiedTrainError
 from unified_train.flow import Workflow, blocking, gather
 from unified_train.models import GenerationRequest, Job, TrainedModel, TrainingRequest
-from unified_train.submission import Unrecorded
-from unified_train.submitting import Submissions
 from unified_train.workflows.uploading import Uploading
 
 if TYPE_CHECKING:
@@ -55,6 +53,8 @@ class Starting(Uploading):
         *,
         upload: bool,
     ) -> Workflow[Job]:
+        from unified_train import drafts
+
         talk = self._talk(provider)
         training = self._checked(talk, request, on_unsupported)
         draft = partial(drafts.of_training, talk.provider.slug, request, on_unsupported, upload=upload)
@@ -62,6 +62,9 @@ class Starting(Uploading):
 
     def _once(self, talk: Conversation, draft: Callable[[], Draft], key: str | None, carry: Carry) -> Workflow[Job]:
         """Carry out a call that may cost money: once, if there is a journal."""
+        from unified_train.submission import Unrecorded
+        from unified_train.submitting import Submissions
+
         if self.journal is not None:
             return (yield from Submissions(self.journal).once(talk, (yield from blocking(draft)), key, carry))
         if key is not None:
@@ -124,6 +127,8 @@ class Starting(Uploading):
         key: str | None,
     ) -> Workflow[Job]:
         """Check, split into as many calls as the vendor needs, submit them side by side."""
+        from unified_train import drafts
+
         trained = model_of(model)
         talk = self._talk(trained.provider)
         asked = GenerationRequest(prompt=request) if isinstance(request, str) else request
