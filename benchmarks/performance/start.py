@@ -104,7 +104,7 @@ def measure(stage: Stage) -> Section:
     bare = found["bare Python"].cost
     head = ["", "wall, least / median ms", "CPU, least / median ms", "million instructions" if counted else "–"]
     section.tables.append(
-        [head, *([f"`{name}`" if "import" in name else name, *_cells(times)] for name, times in found.items())]
+        [head, *([f"`{name}`" if name.startswith("import") else name, *_cells(times)] for name, times in found.items())]
     )
     section.goals = _goals({name: times.cost for name, times in found.items()})
     section.pictures["start"] = plots.bars(
