@@ -18,8 +18,8 @@ from unified_train import (
     TrainingRequest,
     UploadedImage,
 )
-from unified_train_novita.options import NovitaSettings
 from unified_train_novita.provider import Novita
+from unified_train_novita.settings import NovitaSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

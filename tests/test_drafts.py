@@ -25,7 +25,7 @@ from unified_train import (
     drafts,
 )
 from unified_train.drafts import Draft
-from unified_train.journal import Intent
+from unified_train.intents import Intent
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MODEL = TrainedModel(provider="plain", id="model-1", trigger="ohwx", class_word="cat")

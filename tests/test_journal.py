@@ -36,7 +36,8 @@ from unified_train import (
     TrainingRequest,
     journal,
 )
-from unified_train.journal import Intent, Step, at_work, new_owner
+from unified_train.intents import Intent, Step
+from unified_train.journal import at_work, new_owner
 from unified_train.keeper import LeaseLost
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import Plain
+from helpers import Plain, PlainOptions
 
-from unified_train import PluginError, ProviderNotFound, hookimpl, plugins
+from unified_train import PluginError, ProviderNotFound, hookimpl, later, plugins
 
 
 class FakePoint:
@@ -55,6 +55,15 @@ def test_our_three_providers_come_through_the_same_door() -> None:
     found = plugins.load_all()
     assert [kind.slug for kind in found.providers] == ["alibaba", "novita", "scenario"]
     assert not found.broken
+
+
+def test_an_attribute_may_be_imported_later() -> None:
+    """It is the class itself by the time that anybody sees it, and only then is its module imported."""
+    made = provider(TrainingOptions=later("helpers", "PlainOptions"), GenerationOptions=later("helpers_not_there", "X"))
+    assert made.TrainingOptions is PlainOptions
+    assert made(made.Settings.from_env({"PLAIN_KEY": "a-key"})).TrainingOptions is PlainOptions
+    with pytest.raises(ModuleNotFoundError, match="helpers_not_there"):
+        _ = made.GenerationOptions
 
 
 def test_loading_one_provider_imports_no_other() -> None:

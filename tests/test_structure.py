@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -107,6 +108,32 @@ def test_importing_the_package_costs_nothing() -> None:
         "import sys; import unified_train;"
         "heavy = ('httpx', 'pydantic', 'anyio');"
         "print([n for n in sys.modules if n.split('.')[0] in heavy or n.startswith('unified_train_')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_client_that_is_only_made_loads_little() -> None:
+    """What its verbs and its vendor's operations need is loaded by the first that needs it."""
+    code = (
+        "import sys, unified_train; unified_train.Client('novita', settings={'novita': {'api_key': 'a-key'}});"
+        "late = {'httpx', 'tenacity', 'unified_train.models', 'unified_train.dataset',"
+        " 'unified_train.workflows', 'unified_train.hosting', 'unified_train.events', 'unified_train_novita.options',"
+        " 'unified_train_novita.wire'};"
+        "print(sorted(late & set(sys.modules)))"
+    )
+    environ = {**os.environ, "UNIFIED_TRAIN_CONFIG": os.devnull}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_looking_at_a_job_loads_nothing_that_submits() -> None:
+    """The workflows load what only paid calls need with the first of those."""
+    code = (
+        "import sys, unified_train.workflows;"
+        "late = {'unified_train.submitting', 'unified_train.drafts', 'unified_train.intents', 'unified_train.hosting',"
+        " 'unified_train.dataset_formats'};"
+        "print(sorted(late & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

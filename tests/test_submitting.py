@@ -55,7 +55,7 @@ from unified_train import (
 )
 from unified_train.flow import Permitted
 from unified_train.http import SUBMISSION_SECONDS, BytesBody
-from unified_train.journal import Intent, Step
+from unified_train.intents import Intent, Step
 from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, marker_of
 from unified_train.policy import Conversation

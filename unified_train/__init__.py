@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from unified_train.http import escaped as escaped
     from unified_train.http import origin as origin
     from unified_train.images import Image as Image
-    from unified_train.journal import Intent as Intent
+    from unified_train.intents import Intent as Intent
+    from unified_train.intents import Step as Step
     from unified_train.journal import Journal as Journal
-    from unified_train.journal import Step as Step
     from unified_train.limiter import Rate as Rate
     from unified_train.models import Change as Change
     from unified_train.models import Cost as Cost
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from unified_train.provider import Wire as Wire
     from unified_train.provider import check_image as check_image
     from unified_train.provider import error_class as error_class
+    from unified_train.provider import later as later
     from unified_train.refusals import ErrorTable as ErrorTable
     from unified_train.refusals import Refusal as Refusal
     from unified_train.status import Status as Status
@@ -105,13 +106,14 @@ _HOMES = {
     "models": (
         "Change Cost Failure GeneratedImage GenerationRequest Job JobKind Snapshot TrainedModel TrainingRequest"
     ),
-    "journal": "Intent Journal Step",
+    "intents": "Intent Step",
+    "journal": "Journal",
     "limiter": "Rate",
     "policy": "Retry",
     "polling": "Polling",
     "provider": (
         "AnyProvider CONTRACT Capabilities GenerationCapabilities ImageRules Options Provider Range Settings"
-        " TrainingCapabilities Wire check_image error_class"
+        " TrainingCapabilities Wire check_image error_class later"
     ),
     "refusals": "ErrorTable Refusal",
     "status": "Status StatusTable Word",

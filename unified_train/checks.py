@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from unified_train.config import environment
 from unified_train.dataset import UploadedImage
 from unified_train.errors import (
     ConfigurationError,
@@ -14,7 +14,6 @@ from unified_train.errors import (
     UnifiedTrainWarning,
     UnsupportedCapability,
 )
-from unified_train.hosting import VARIABLE
 from unified_train.models import SUBJECT, GenerationRequest, TrainingRequest
 from unified_train.provider import check_image as check_against
 
@@ -32,8 +31,7 @@ TRAINING_OPTIONS = ("base_model", "steps", "learning_rate", "rank", "resolution"
 GENERATION_OPTIONS = ("negative_prompt", "width", "height", "seed", "steps", "guidance", "strength")
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(NamedTuple):
     """A training that the vendor should take: the request as it will be sent, its options, and what to tell."""
 
     request: TrainingRequest
@@ -41,8 +39,7 @@ class Training:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """A generation that the vendor should take."""
 
     request: GenerationRequest
@@ -91,8 +88,9 @@ def check_image(provider: AnyProvider, image: Image | UploadedImage, *, hosted: 
         provider.check_image(image)
         if provider.capabilities.images.takes == "url" and not image.remote and not hosted:
             raise ConfigurationError(
-                f"{image.name}: {provider.title} takes images by public URL only; give a URL, or set {VARIABLE} to an"
-                " image host of yours: a URL prefix below which a PUT stores a file and a GET returns it to anyone"
+                f"{image.name}: {provider.title} takes images by public URL only; give a URL, or set"
+                f" {environment.IMAGE_HOST} to an image host of yours: a URL prefix below which a PUT"
+                " stores a file and a GET returns it to anyone"
             )
     elif image.provider != provider.slug:
         raise InvalidOptions(f"{image.name} was uploaded to {image.provider}; upload it to {provider.slug} too")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast, overload
@@ -9,13 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast, overload
 from unified_train import plugins
 from unified_train.config import Config
 from unified_train.engine import AsyncEngine, Engine
-from unified_train.hosting import host_of
-from unified_train.jobs import ended_well
 from unified_train.journal import Journal
-from unified_train.models import Job
 from unified_train.policy import Conversation
 from unified_train.provider import Provider
-from unified_train.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
     from unified_train.flow import Flow, Workflow
     from unified_train.hosting import ImageHost
     from unified_train.images import Image
-    from unified_train.models import GenerationRequest, JobKind, Snapshot, TrainedModel, TrainingRequest
+    from unified_train.models import GenerationRequest, Job, JobKind, Snapshot, TrainedModel, TrainingRequest
     from unified_train.plan import Plan
     from unified_train.policy import Retry
     from unified_train.polling import Polling
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
     from unified_train.submitting import Resumed
     from unified_train.transport import AsyncHttp
     from unified_train.watching import Until
-    from unified_train.workflows import JobLike
+    from unified_train.workflows import JobLike, Workflows
     from unified_train.workflows.planning import ForModel, Planned
 
 
@@ -73,15 +70,32 @@ class _Shared:
         for named in wanted:
             provider = named if isinstance(named, Provider) else _made(named, settings or {}, config)
             conversations[provider.slug] = Conversation(provider, retry or config.retry, observer, pace=pace)
-        host = _image_host(image_host, [conversation.provider for conversation in conversations.values()], config)
+        self._conversations = conversations
+        self._polling = polling or config.polling
+        self._parallel = parallel
+        self._image_host = _image_host(image_host, [talk.provider for talk in conversations.values()], config)
+        self._pace = pace
         self._own_journal = not isinstance(journal, Journal)
         self.journal = _opened(journal, config)
-        self._workflows = Workflows(conversations, polling or config.polling, parallel, host, pace, self.journal)
+        self._loading = threading.Lock()
+        self._loaded: Workflows | None = None
+
+    @property
+    def _workflows(self) -> Workflows:
+        """What the verbs do; loaded with the first of them, which spares a program that begins with something else."""
+        if self._loaded is None:
+            from unified_train.workflows import Workflows
+
+            with self._loading:
+                self._loaded = self._loaded or Workflows(
+                    self._conversations, self._polling, self._parallel, self._image_host, self._pace, self.journal
+                )
+        return self._loaded
 
     @property
     def providers(self) -> tuple[str, ...]:
         """Slugs of the vendors that this client speaks to; the first is the default."""
-        return tuple(self._workflows.conversations)
+        return tuple(self._conversations)
 
     def capabilities(self, provider: str | None = None) -> Capabilities:
         """What a vendor can do; nothing is sent."""
@@ -134,7 +148,11 @@ def _image_host(named: ImageHost | str | None, providers: Sequence[AnyProvider],
     """The host that is named here, or by the configuration if a vendor needs one."""
     if named is None and any(provider.capabilities.images.takes == "url" for provider in providers):
         named = config.host()
-    return host_of(named, config.environ) if isinstance(named, str) else named
+    if not isinstance(named, str):
+        return named
+    from unified_train.hosting import host_of
+
+    return host_of(named, config.environ)
 
 
 def _opened(journal: JournalLike, config: Config) -> Journal | None:
@@ -149,9 +167,17 @@ def _made(named: str | type[AnyProvider], settings: Mapping[str, Mapping[str, ob
 
 
 def _several(jobs: JobLike | Sequence[JobLike]) -> tuple[list[JobLike], bool]:
+    from unified_train.models import Job
+
     if isinstance(jobs, Job | str):
         return [jobs], False
     return list(jobs), True
+
+
+def _ended_well(job: Job) -> Job:
+    from unified_train.jobs import ended_well
+
+    return ended_well(job)
 
 
 def _folder(folder: str | PathLike[str] | None) -> Path | None:
@@ -416,7 +442,7 @@ class Client(_Shared):
         """
         waited_for, many = _several(jobs)
         seen = self._engine.run(self._workflows.wait(waited_for, timeout=timeout, until=until, progress=progress))
-        return seen if many else ended_well(seen[0])
+        return seen if many else _ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> Iterator[Job]:
         """Yield each job whenever it has changed, until all have finished; errors as `wait`, but for failed jobs."""
@@ -692,7 +718,7 @@ class AsyncClient(_Shared):
         """See `Client.wait`."""
         waited_for, many = _several(jobs)
         seen = await self._engine.run(self._workflows.wait(waited_for, timeout=timeout, until=until, progress=progress))
-        return seen if many else ended_well(seen[0])
+        return seen if many else _ended_well(seen[0])
 
     def watch(self, jobs: JobLike | Sequence[JobLike], *, timeout: float | None = None) -> AsyncIterator[Job]:
         """See `Client.watch`."""

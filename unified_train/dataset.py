@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import field_validator
 
-from unified_train import dataset_formats, redact
+from unified_train import redact
 from unified_train.errors import DatasetError, UnifiedTrainWarning
 from unified_train.images import Image
 from unified_train.records import Asked, Filled, OneWord, Record
@@ -113,6 +113,8 @@ class Dataset(Asked):
         Raises:
             DatasetError: There is no such thing, no image in it, or a file that is not what it should be.
         """
+        from unified_train import dataset_formats  # with what reads archives and tables
+
         found = dataset_formats.read(Path(path))
         word = trigger or found.trigger
         whole = found.with_captions(word, caption).unbroken()

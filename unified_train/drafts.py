@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_train.checks import OnUnsupported
-    from unified_train.journal import Intent
+    from unified_train.intents import Intent
     from unified_train.models import JobKind
 
 _AGAIN = "make the call again with the key {key!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A call about to be made.
 
     Attributes:

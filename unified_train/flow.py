@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from unified_train.http import Request, Response
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Wait so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gather(Generic[T]):
+class Gather(NamedTuple, Generic[T]):
     """Run workflows side by side, at most `limit` at once, and give their results in order.
 
     The first error ends the rest.
@@ -44,23 +41,20 @@ class Supply(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
+class Crew(NamedTuple):
     """Do what a supply has to do, at most `limit` at once; nothing that takes long holds up what comes next."""
 
     supply: Supply
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Hand a value to whoever iterates over the workflow."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Blocking(Generic[T]):
+class Blocking(NamedTuple, Generic[T]):
     """Call a function that waits for a disk or a name server, out of the way of an event loop."""
 
     function: Callable[[], T]
@@ -78,8 +72,7 @@ class Permit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Permitted:
+class Permitted(NamedTuple):
     """Send a request, if at the very last moment its permit still allows it."""
 
     request: Request

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, urlsplit
 
 from unified_train import redact
+from unified_train.config import environment
 from unified_train.errors import ApiError, ConfigurationError, NotFound, PluginError
 from unified_train.http import Effect, Moment, Request
 from unified_train.records import Record
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from unified_train.flow import Flow
     from unified_train.images import Image
 
-VARIABLE = "UNIFIED_TRAIN_IMAGE_HOST"
+VARIABLE = environment.IMAGE_HOST
 """Environment variable with the URL of the image host to use."""
 GROUP = "unified_train.image_hosts"
 """Entry-point group; the name of an entry point is the scheme of its host's URLs."""

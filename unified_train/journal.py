@@ -17,36 +17,31 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from pydantic import AwareDatetime, JsonValue, ValidationError
+from pydantic import ValidationError
 
 from unified_train import redact
+from unified_train.config import environment
 from unified_train.errors import InvalidOptions, JournalError
-from unified_train.http import Effect
 from unified_train.keeper import Keeper, LeaseLost
-from unified_train.models import Job, JobKind
-from unified_train.records import Record
-from unified_train.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from os import PathLike
 
-R = TypeVar("R", bound=Record)
+    from unified_train.intents import Intent, State, Step
+    from unified_train.models import Job, JobKind
+    from unified_train.records import Record
+
+R = TypeVar("R", bound="Record")
 
 LEASE = 120.0
 """Seconds for which an intent belongs to its owner without a word from it."""
-VARIABLE = "UNIFIED_TRAIN_HOME"
-"""Environment variable that names the folder of the journal."""
 VERSION = 1
 """Of the file's layout."""
-
-State: TypeAlias = Literal["open", "accepted", "refused", "uncertain"]
-"""`open`: being worked on, or left by a process that died. `accepted`: there is a job. `refused`: it ended with an
-error before anything was accepted; the same key tries again. `uncertain`: it may have been, and nobody can tell."""
 
 _AT_WORK: set[str] = set()
 _APPLICATION = 0x75744A31
@@ -73,101 +68,6 @@ SELECT reference, record, seal FROM jobs WHERE reference >= ? AND reference < ? 
 """
 
 
-class Step(Record):
-    """One request of an intent that changes something at the vendor.
-
-    Attributes:
-        part: Which of the intent's flows it belongs to: a generation that is split has several.
-        position: Its place in that flow, among the requests that create or bill, or among those that don't.
-        operation: Such as `training.start`.
-        effect: What it does at the vendor.
-        target: Method and path.
-        state: `sent`: may have been accepted, the answer is not known. `answered`: accepted. `void`: surely not.
-            `refused`: the same, of a step that is not sent again, since it does not bill.
-        sent_at: When the last attempt was about to leave.
-        attempts: How often it may have left.
-        status: HTTP status of the answer.
-        content: Body of the answer, without secrets.
-        adopted: Whether the answer was lost, and made up from what the vendor's list shows.
-    """
-
-    part: int
-    position: int
-    operation: str
-    effect: Effect
-    target: str
-    state: Literal["sent", "answered", "void", "refused"]
-    sent_at: AwareDatetime
-    attempts: int = 1
-    status: int | None = None
-    content: str | None = None
-    adopted: bool = False
-
-    @property
-    def place(self) -> tuple[int, int, bool]:
-        """What tells it from the other steps of its intent."""
-        return self.part, self.position, self.effect.idempotent
-
-
-class Intent(Record):
-    """One call that may cost money, from before its first request until its job is known.
-
-    Attributes:
-        key: The caller's, or drawn.
-        provider: Slug of the vendor.
-        account: Hash of what tells the account from others.
-        kind: `training` or `generation`.
-        name: The training's, as the user gave it.
-        marker: Text by which the vendor's lists can be searched for it.
-        digest: Of the request: the same key with another request is a mistake.
-        created_at: Aware, UTC.
-        state: See `State`.
-        request: What was asked for, as far as it may be kept: without secrets and without bytes.
-        uploads: Images that are at the vendor already, by their position.
-        steps: Requests that change something, in the order of their first attempts; uploads are not among them.
-        job: Reference of the job.
-        error: What it ended with, if it did.
-    """
-
-    key: str
-    provider: str
-    account: str
-    kind: JobKind
-    name: str | None = None
-    marker: str
-    digest: str
-    created_at: AwareDatetime
-    state: State = "open"
-    request: dict[str, JsonValue] = {}
-    uploads: dict[int, dict[str, JsonValue]] = {}
-    steps: tuple[Step, ...] = ()
-    job: str | None = None
-    error: str | None = None
-
-    def creating(self, part: int) -> list[Step]:
-        """The steps of a flow that create or bill."""
-        return [step for step in self.steps if step.part == part and not step.effect.idempotent]
-
-    def harmless(self, part: int) -> list[Step]:
-        """The other steps of a flow, in their order."""
-        return [step for step in self.steps if step.part == part and step.effect.idempotent]
-
-    def with_step(self, step: Step) -> Intent:
-        """The intent with this step in the place of an earlier state of it, or at the end."""
-        places = [known.place for known in self.steps]
-        steps = list(self.steps)
-        if step.place in places:
-            steps[places.index(step.place)] = step
-        else:
-            steps.append(step)
-        return self.model_copy(update={"steps": tuple(steps)})
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether some request may have been accepted without our knowing."""
-        return any(step.state == "sent" for step in self.steps)
-
-
 class Journal:
     """A journal file, for any number of threads, tasks and processes on one machine.
 
@@ -189,7 +89,7 @@ class Journal:
     @classmethod
     def usual(cls, environ: Mapping[str, str] = os.environ) -> Journal:
         """The one in the folder that `UNIFIED_TRAIN_HOME` names, or else in the user's data folder."""
-        home = environ.get(VARIABLE, "").strip()
+        home = environ.get(environment.HOME, "").strip()
         if not home:
             from platformdirs import user_data_dir
 
@@ -341,6 +241,8 @@ class Journal:
 
     def pending(self) -> list[tuple[Intent, str | None]]:
         """Intents that are open or in doubt, oldest first, each with its owner if one is at work on it."""
+        from unified_train.intents import Intent
+
         with self._reading() as cursor:
             rows = cursor.execute(_PENDING, (time.time(),)).fetchall()
             return [(self._opened(Intent, key, row), None if _is_gone(owner) else owner) for key, *row, owner in rows]
@@ -352,6 +254,8 @@ class Journal:
         return found
 
     def _read(self, cursor: sqlite3.Cursor, key: str) -> Intent | None:
+        from unified_train.intents import Intent
+
         row = cursor.execute("SELECT record, seal FROM intents WHERE key = ?", (key,)).fetchone()
         return None if row is None else self._opened(Intent, key, row)
 
@@ -370,12 +274,16 @@ class Journal:
 
     def job(self, reference: str) -> Job | None:
         """A job as last seen."""
+        from unified_train.models import Job
+
         with self._reading() as cursor:
             row = cursor.execute("SELECT record, seal FROM jobs WHERE reference = ?", (reference,)).fetchone()
             return None if row is None else self._opened(Job, reference, row)
 
     def jobs(self) -> list[Job]:
         """All jobs that were started through this journal, as last seen, newest first."""
+        from unified_train.models import Job
+
         with self._reading() as cursor:
             query = "SELECT reference, record, seal FROM jobs ORDER BY created_at DESC, rowid DESC"
             return [self._opened(Job, reference, row) for reference, *row in cursor.execute(query).fetchall()]
@@ -395,6 +303,8 @@ class Journal:
         return [duration for duration in told if duration is not None]
 
     def _put(self, cursor: sqlite3.Cursor, job: Job) -> None:
+        from unified_train.models import Job
+
         created = job.created_at.isoformat() if job.created_at else ""
         kept = Job.model_validate(redact.payload(job.model_dump(mode="json")))  # labels are the user's own
         row = (job.reference, created, *_sealed(job.reference, kept))
@@ -502,7 +412,7 @@ class Journal:
         elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             remedy = "it was left as it is; put back a copy, or move it away to begin a new journal"
         else:
-            remedy = f"make it readable and writable, or set {VARIABLE} to a folder that is"
+            remedy = f"make it readable and writable, or set {environment.HOME} to a folder that is"
         return JournalError(f"{self.path}: the journal can't be used ({told}); nothing was submitted: {remedy}")
 
 
@@ -575,6 +485,8 @@ def _duration(record: str) -> tuple[str | None, float] | None:
 
     A job that was looked at but once, perhaps the next morning, does not tell how long it took.
     """
+    from unified_train.status import Status
+
     job = json.loads(record)
     history = job["history"]
     if job["status"] != Status.SUCCEEDED or not any(change["status"] == Status.RUNNING for change in history):

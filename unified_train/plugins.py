@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from unified_train.provider import AnyProvider
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Every provider that could be loaded, and what is wrong with the rest."""
 
     providers: Sequence[type[AnyProvider]]

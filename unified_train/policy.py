@@ -6,7 +6,6 @@ transmit, observe, follow redirects, sign, refuse, retry.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from unified_train.errors import (
     SubmissionUncertain,
     TransportError,
 )
-from unified_train.events import Event, Observer, RequestFinished, RetryScheduled
 from unified_train.flow import Flow, Workflow, sleep, transmit
 from unified_train.http import SUBMISSION_SECONDS, Effect, Moment, Request, Response, origin
 from unified_train.limiter import Limiter
@@ -37,7 +35,9 @@ if TYPE_CHECKING:
 
     import tenacity
 
+    from unified_train.events import Event, Observer
     from unified_train.flow import Permit
+    from unified_train.models import Job
     from unified_train.provider import AnyProvider
 
 R = TypeVar("R")
@@ -49,7 +49,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 5
 _GIVEN = "image.fetch"
 """The operation whose URL is not a vendor's but the user's."""
-_log = logging.getLogger("unified_train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +234,8 @@ class Conversation:
             return response
         finally:
             if self._observer is not None:
+                from unified_train.events import RequestFinished
+
                 self.tell(
                     RequestFinished(
                         provider=self.provider.slug,
@@ -349,9 +350,18 @@ class Conversation:
         return grown * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
 
     def _tell_retry(self, request: Request, state: tenacity.RetryCallState, delay: float) -> None:
+        from unified_train.events import RetryScheduled
+
         error = state.outcome.exception() if state.outcome else None
         name = type(error).__name__
         self.tell(RetryScheduled(self.provider.slug, request.operation, state.attempt_number, delay, name))
+
+    def changed(self, job: Job) -> None:
+        """Tell the observer, if there is one, of a job that was started or seen in another state."""
+        if self._observer is not None:
+            from unified_train.events import JobChanged
+
+            self.tell(JobChanged(job))
 
     def tell(self, event: Event) -> None:
         """Hand an event to the observer, if there is one; its mistakes are logged, since they must not lose a job."""
@@ -359,8 +369,10 @@ class Conversation:
             return
         try:
             self._observer(event)
-        except Exception:  # noqa: BLE001 - whatever an observer does wrong
-            _log.exception("the observer failed on %s", type(event).__name__)
+        except Exception:
+            import logging
+
+            logging.getLogger("unified_train").exception("the observer failed on %s", type(event).__name__)
 
 
 def _ambiguous(error: ApiError | TransportError) -> bool:

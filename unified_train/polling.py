@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,8 +71,7 @@ class Polling:
     patience: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(NamedTuple):
     """How long jobs of some kind take: a log-normal distribution, which is what such times look like.
 
     Attributes:
@@ -90,6 +88,8 @@ class Usual:
 
         Median and outer tenths: a job or two that were looked at only the next morning change nothing.
         """
+        import statistics
+
         logs = sorted(math.log(seconds) for seconds in durations if 0 < seconds < math.inf)
         if len(logs) < _FEWEST:
             return None

@@ -7,6 +7,7 @@ as the `ApiError` that `Provider.refusal` made of it), and returns what the vend
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -243,6 +244,27 @@ class Wire(BaseModel):
             return cls.model_validate(value)
         except ValidationError as error:
             raise response.malformed(f"not what the documentation promises ({sentence(cls, error)})") from None
+
+
+def later(module: str, name: str) -> Any:
+    """A class attribute of a provider that is imported when it is first asked for.
+
+    For options that need pydantic models of their own: whoever only polls never loads them.
+
+    Args:
+        module: Of the plugin, such as `unified_train_echo.options`.
+        name: What to take from it.
+    """
+    return _Later(module, name)
+
+
+class _Later:
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return getattr(import_module(self._module), self._name)
 
 
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
@@ -527,4 +549,5 @@ __all__ = [
     "Wire",
     "check_image",
     "error_class",
+    "later",
 ]

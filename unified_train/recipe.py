@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from unified_train.checks import OnUnsupported
-from unified_train.config.files import TomlFile
 from unified_train.config.origins import dotted
+from unified_train.config.toml_file import TomlFile
 from unified_train.config.values import near
 from unified_train.dataset import Dataset
 from unified_train.errors import DatasetError, InvalidOptions, PluginError

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +36,7 @@ class Status(StrEnum):
 _FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """What one vendor word means, and why we think so (with the dossier section or vendor page)."""
 
     status: Status

@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 from unified_train import errors, redact
 from unified_train.dataset import UploadedImage
 from unified_train.errors import ApiError, JournalError, MalformedResponse, SubmissionUncertain, TransportError
-from unified_train.events import SubmissionReconciled
 from unified_train.finding import Lost
 from unified_train.flow import Workflow, blocking, sleep
 from unified_train.http import SUBMISSION_SECONDS, Effect, Request, Response
-from unified_train.journal import Intent, Step
+from unified_train.intents import Intent, Step
 from unified_train.keeper import LeaseLost
 from unified_train.keys import marker_of
 
@@ -396,6 +395,8 @@ class _Part:
         )
 
     def _tell(self, request: Request, outcome: Literal["adopted", "absent"]) -> None:
+        from unified_train.events import SubmissionReconciled
+
         slug, key = self._talk.provider.slug, self._submission.key
         self._talk.tell(SubmissionReconciled(slug, request.operation, key, outcome))
 

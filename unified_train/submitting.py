@@ -20,7 +20,8 @@ from unified_train.errors import (
     UnifiedTrainError,
 )
 from unified_train.flow import Workflow, blocking, sleep
-from unified_train.journal import Intent, at_work, new_owner
+from unified_train.intents import Intent
+from unified_train.journal import at_work, new_owner
 from unified_train.keeper import LeaseLost
 from unified_train.keys import account_of, checked_key, marker_of
 from unified_train.models import Job

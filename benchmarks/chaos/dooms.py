@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from benchmarks.chaos.orders import Doom, Moment
-    from unified_train.journal import Intent, State
+    from unified_train.intents import Intent, State
     from unified_train.models import Job
 
 T = TypeVar("T")

@@ -5,130 +5,25 @@ Each method returns a flow, for `client.run(client.provider("novita").balance())
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator, Field
-
-from unified_train import InvalidOptions, Provider, Wire
+from unified_train import InvalidOptions, Provider
 from unified_train_novita import paging
-from unified_train_novita.options import NovitaGeneration, NovitaSettings, NovitaTraining
-from unified_train_novita.wire import Catalogue, Flag, Object, Text, Texts, Whole, finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from unified_train import Flow, Request
+    from unified_train_novita.account_answers import Balance, CatalogueModel, User
+    from unified_train_novita.options import NovitaGeneration, NovitaTraining  # noqa: F401 - named in the base below
+    from unified_train_novita.settings import NovitaSettings  # noqa: F401 - as above
 
 Visibility = Literal["public", "private"]
 Source = Literal["civitai", "training", "uploading"]
 ModelKind = Literal["checkpoint", "lora", "vae", "controlnet", "upscaler", "textualinversion"]
 
-_UNITS_PER_DOLLAR = 10_000
 
-
-def _dollars(value: object) -> float | None:
-    """US dollars; the vendor tells ten-thousandths of one, in strings."""
-    units = finite(value)
-    return None if units is None else units / _UNITS_PER_DOLLAR
-
-
-Dollars = Annotated[float, BeforeValidator(_dollars)]
-MaybeDollars = Annotated[float | None, BeforeValidator(_dollars)]
-
-
-class ModelType(Wire):
-    """What a model is."""
-
-    name: Text = ""
-
-
-class CatalogueModel(Wire):
-    """A model that the account can use.
-
-    Attributes:
-        id: A number.
-        name: For people.
-        sd_name: Its file, extension included; what a generation calls a checkpoint by.
-        sd_name_in_api: What the field reference calls a LoRA by, usually without an extension.
-        type: Its `name` is such as `checkpoint`, `lora` or `locon`.
-        status: 1 if it is available.
-        source: Where it is from, such as `training`.
-        base_model: Its family, such as `SD 1.5` or `SDXL 1.0`.
-        is_sdxl: Whether it is of the SDXL family.
-        tags: Of the vendor.
-        download_url: Of the file, if the vendor tells one; as good as a key to it, and it expires.
-        download_url_ttl: Seconds.
-    """
-
-    id: Whole = None
-    name: Text = ""
-    sd_name: Text = ""
-    sd_name_in_api: Text = ""
-    type: Annotated[ModelType, Object] = Field(default_factory=ModelType)
-    status: Whole = None
-    source: Text = ""
-    base_model: Text = ""
-    is_sdxl: Flag = False
-    tags: Texts = ()
-    download_url: Annotated[Text, Field(repr=False)] = ""
-    download_url_ttl: Whole = None
-
-    @property
-    def available(self) -> bool:
-        """Whether it can be generated with now."""
-        return self.status == 1
-
-
-class _BalanceAnswer(Wire):
-    available: Annotated[Dollars, Field(validation_alias="availableBalance")]
-    cash: Annotated[MaybeDollars, Field(validation_alias="cashBalance")] = None
-    credit_limit: Annotated[MaybeDollars, Field(validation_alias="creditLimit")] = None
-    pending_charges: Annotated[MaybeDollars, Field(validation_alias="pendingCharges")] = None
-    outstanding_invoices: Annotated[MaybeDollars, Field(validation_alias="outstandingInvoices")] = None
-
-
-class _UserAnswer(Wire):
-    features: Annotated[Texts, Field(validation_alias="allow_features")] = ()
-    balance: Annotated[MaybeDollars, Field(validation_alias="credit_balance")] = None
-    free_trial: Annotated[dict[str, Any], Object] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What an account has, in US dollars; None where the vendor does not tell.
-
-    Attributes:
-        available: To be spent.
-        cash: Paid in.
-        credit_limit: What it may owe.
-        pending_charges: Not booked yet; only newer answers have it.
-        outstanding_invoices: Owed.
-    """
-
-    available: float
-    cash: float | None
-    credit_limit: float | None
-    pending_charges: float | None
-    outstanding_invoices: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Whose key it is.
-
-    Attributes:
-        features: What the account may do, in the vendor's words.
-        balance: US dollars; None where the vendor does not tell.
-        free_trial: As the vendor tells it; its form is not documented.
-    """
-
-    features: tuple[str, ...]
-    balance: float | None
-    free_trial: dict[str, Any]
-
-
-class Account(Provider[NovitaSettings, NovitaTraining, NovitaGeneration]):
+class Account(Provider["NovitaSettings", "NovitaTraining", "NovitaGeneration"]):
     """The part of the provider that is about the account."""
 
     def models(
@@ -160,6 +55,9 @@ class Account(Provider[NovitaSettings, NovitaTraining, NovitaGeneration]):
             ApiError: The vendor refused.
             MalformedResponse: It is no list of models.
         """
+        from unified_train_novita.account_answers import CatalogueModel
+        from unified_train_novita.wire import Catalogue
+
         if limit < 1:
             raise InvalidOptions(f"limit: {limit}; ask for at least one model")
         given: dict[str, str | bool | None] = {
@@ -187,8 +85,10 @@ class Account(Provider[NovitaSettings, NovitaTraining, NovitaGeneration]):
             ApiError: The vendor refused.
             MalformedResponse: The answer has no available balance.
         """
+        from unified_train_novita.account_answers import Balance, BalanceAnswer
+
         answer = yield self.get("/openapi/v1/billing/balance/detail", "account.balance")
-        return Balance(**_BalanceAnswer.parse(answer).model_dump())
+        return Balance(**BalanceAnswer.parse(answer).model_dump())
 
     def user(self) -> Flow[User]:
         """Whose key it is: `GET /v3/user` (vendor page "get user info" and SDK, UserInfoResponse; dossier 8).
@@ -199,8 +99,10 @@ class Account(Provider[NovitaSettings, NovitaTraining, NovitaGeneration]):
             ApiError: The vendor refused.
             MalformedResponse: The answer is no object.
         """
+        from unified_train_novita.account_answers import User, UserAnswer
+
         answer = yield self.get("/v3/user", "account.user")
-        return User(**_UserAnswer.parse(answer).model_dump())
+        return User(**UserAnswer.parse(answer).model_dump())
 
 
 def _written(value: str | bool) -> str:

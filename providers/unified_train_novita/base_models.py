@@ -6,8 +6,8 @@ in more than the extension. A LoRA fits checkpoints of its own family only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Family(StrEnum):
@@ -22,8 +22,7 @@ class Family(StrEnum):
         return 1024 if self is Family.SDXL else 512
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """What to generate with: a file name, and a family where anybody tells it."""
 
     file: str

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unified_train import Base64, ImageRules, InvalidOptions, Range, UnsupportedCapability
-from unified_train_novita import base_models
-from unified_train_novita.options import MAX_TEXT
+from unified_train import Base64, InvalidOptions, UnsupportedCapability
+from unified_train_novita import base_models, limits
+from unified_train_novita.limits import LEAST_SIDE, MAX_TEXT, MOST_SIDE
 from unified_train_novita.training_bodies import given
 
 if TYPE_CHECKING:
@@ -19,23 +18,11 @@ STEPS = 20
 GUIDANCE = 7.5
 """What the vendor's SDK sends if nobody says otherwise; the API itself requires both (Novita dossier 5.3)."""
 
-_LEAST, _MOST = 128, 2048
-SIDE = Range(minimum=_LEAST, maximum=_MOST)
-"""Pixels of a picture's width and height (Novita dossier 5.3)."""
-INPUT = ImageRules(
-    media_types=frozenset({"image/png", "image/jpeg", "image/webp"}),  # the kinds that the vendor speaks of elsewhere
-    max_bytes=10 * 1024 * 1024,
-    max_pixels=16_000_000,
-    maximum=1,
-)
-"""A picture to start from: at most 10 MB and 16 megapixels (Novita dossier 5.3)."""
-
 _BLOCK = 8  # Stable Diffusion works in blocks of as many pixels; the vendor documents no step
 _FROM_TEXT_ONLY = ("hires_fix", "refiner_switch_at", "restore_faces", "transparent_background")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One of the two ways to generate.
 
     Attributes:
@@ -47,8 +34,8 @@ class Route:
     operation: str
 
 
-FROM_TEXT = Route("/v3/async/txt2img", "generation.start")
-FROM_IMAGE = Route("/v3/async/img2img", "generation.start-from-image")
+FROM_TEXT = Route("/v3/async/txt2img", limits.FROM_TEXT)
+FROM_IMAGE = Route("/v3/async/img2img", limits.FROM_IMAGE)
 
 
 def route(request: GenerationRequest) -> Route:
@@ -99,7 +86,7 @@ def size(request: GenerationRequest, checkpoint: Checkpoint) -> tuple[int, int]:
     width, height = request.image.width or checkpoint.side, request.image.height or checkpoint.side
     scale = _asked_scale(request, width, height)
     if scale is None:
-        scale = min(max(1.0, _LEAST / min(width, height)), _MOST / max(width, height))
+        scale = min(max(1.0, LEAST_SIDE / min(width, height)), MOST_SIDE / max(width, height))
     return request.width or _side(width * scale), request.height or _side(height * scale)
 
 
@@ -111,7 +98,7 @@ def _asked_scale(request: GenerationRequest, width: int, height: int) -> float |
 
 
 def _side(pixels: float) -> int:
-    return min(max(round(pixels) // _BLOCK * _BLOCK, _LEAST), _MOST)
+    return min(max(round(pixels) // _BLOCK * _BLOCK, LEAST_SIDE), MOST_SIDE)
 
 
 def notes(request: GenerationRequest, checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -124,8 +111,8 @@ def notes(request: GenerationRequest, checkpoint: Checkpoint) -> tuple[str, ...]
     if (width, height) == (round(image.width * scale), round(image.height * scale)):
         return ()
     note = (
-        f"the input is {image.width}x{image.height}, the result {width}x{height}: sides of {_LEAST} to {_MOST} pixels,"
-        f" in blocks of {_BLOCK}; give width and height for another size"
+        f"the input is {image.width}x{image.height}, the result {width}x{height}: sides of {LEAST_SIDE} to"
+        f" {MOST_SIDE} pixels, in blocks of {_BLOCK}; give width and height for another size"
     )
     return (note,)
 

@@ -1,19 +1,14 @@
-"""What only this vendor has: its settings, and its options for training and generation."""
+"""What only this vendor has: its options for training and generation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from unified_train import Options, Settings
+from unified_train import Options
 from unified_train_novita.components import Component, resize_only
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-MAX_TEXT = 1024
-"""Characters of a caption or a prompt (Novita dossier 4.1 and 5.3)."""
+from unified_train_novita.limits import MAX_TEXT
 
 _Side = Annotated[int, Field(ge=1)]
 _Rank = Annotated[int, Field(ge=4, le=128)]
@@ -44,24 +39,6 @@ Sampler = Literal[
     "UniPC",
 ]
 """As the vendor's field reference spells them; its SDK's list differs (Novita dossier 5.3)."""
-
-
-class NovitaSettings(Settings):
-    """Credentials and address.
-
-    Attributes:
-        base_url: Of the API, without a path.
-        api_key: Of the account.
-    """
-
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "https://api.novita.ai"
-    api_key: SecretStr
-
-    env: ClassVar[Mapping[str, Sequence[str]]] = {
-        "api_key": ("NOVITA_API_KEY", "UNIFIED_TRAIN_NOVITA_API_KEY"),
-        "base_url": ("NOVITA_API_URI", "UNIFIED_TRAIN_NOVITA_BASE_URL"),
-    }
-    required: ClassVar[Sequence[str]] = ("api_key",)
 
 
 class NovitaTraining(Options):

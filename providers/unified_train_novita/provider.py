@@ -9,51 +9,44 @@ from unified_train import (
     ApiError,
     Capabilities,
     Effect,
-    Found,
     GenerationCapabilities,
-    Image,
     ImageRules,
     InvalidOptions,
-    Job,
     NotFound,
     PermissionDenied,
     Range,
     Rate,
     Request,
-    Snapshot,
-    Status,
-    TrainedModel,
     TrainingCapabilities,
-    UploadedImage,
+    later,
 )
-from unified_train_novita import (
-    base_models,
-    errors,
-    generation_bodies,
-    paging,
-    snapshots,
-    status,
-    training_bodies,
-    webhooks,
-)
-from unified_train_novita.account import Account, CatalogueModel
-from unified_train_novita.options import MAX_TEXT, NovitaGeneration, NovitaSettings, NovitaTraining
-from unified_train_novita.wire import GenerationState, Picture, Submitted, TrainingList, UploadSlot
+from unified_train_novita import base_models, errors, limits, paging, status
+from unified_train_novita.account import Account
+from unified_train_novita.settings import NovitaSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unified_train import (
         Flow,
+        Found,
         GeneratedImage,
         GenerationRequest,
+        Image,
+        Job,
         JobKind,
         Lost,
         Moment,
         Response,
+        Snapshot,
+        TrainedModel,
         TrainingRequest,
+        UploadedImage,
     )
+    from unified_train_novita.account_answers import CatalogueModel
     from unified_train_novita.base_models import Checkpoint
+    from unified_train_novita.options import NovitaGeneration, NovitaTraining
+    from unified_train_novita.wire import Picture, UploadSlot
 
 _KINDS = ("style", "subject")
 
@@ -90,22 +83,22 @@ class Novita(Account):
         generation=GenerationCapabilities(
             options={
                 "negative_prompt": Range(),
-                "width": generation_bodies.SIDE,
-                "height": generation_bodies.SIDE,
+                "width": limits.SIDE,
+                "height": limits.SIDE,
                 "seed": Range(minimum=0),
                 "steps": Range(minimum=1, maximum=100),
                 "guidance": Range(minimum=1, maximum=30),
                 "strength": Range(minimum=0, maximum=1),
             },
-            image=generation_bodies.INPUT,
+            image=limits.INPUT,
             max_per_call=8,
-            max_prompt=MAX_TEXT,
+            max_prompt=limits.MAX_TEXT,
         ),
     )
     # Pictures, not requests (vendor guide on rate limits; dossier 2.4).
     rates = {
-        generation_bodies.FROM_TEXT.operation: Rate(per_minute=20),
-        generation_bodies.FROM_IMAGE.operation: Rate(per_minute=10),
+        limits.FROM_TEXT: Rate(per_minute=20),
+        limits.FROM_IMAGE: Rate(per_minute=10),
     }
     # How long a request may travel at the vendor, or take to be listed, is documented nowhere (dossier 9): a minute is
     # what gateways commonly hold a request for, and what lists that are read from a replica commonly lag.
@@ -115,8 +108,8 @@ class Novita(Account):
     status_tables = status.TABLES
     error_tables = errors.TABLES
     Settings = NovitaSettings
-    TrainingOptions = NovitaTraining
-    GenerationOptions = NovitaGeneration
+    TrainingOptions = later("unified_train_novita.options", "NovitaTraining")
+    GenerationOptions = later("unified_train_novita.options", "NovitaGeneration")
 
     def sign(self, request: Request, moment: Moment) -> Request:  # noqa: ARG002 - a bearer key needs no moment
         """Add the key; the documentation asks for the content type on GET too (dossier 1)."""
@@ -137,6 +130,8 @@ class Novita(Account):
             InvalidOptions: A subject training is not told what it shows.
             DatasetError: A caption is missing or too long.
         """
+        from unified_train_novita import training_bodies
+
         training_bodies.check_training(request, options)
 
     def check_generation(self, model: TrainedModel, request: GenerationRequest, options: NovitaGeneration) -> None:
@@ -147,6 +142,8 @@ class Novita(Account):
                 transparent background is asked of anything but png and SDXL, or a test of no webhook.
             UnsupportedCapability: An option exists only for pictures from text.
         """
+        from unified_train_novita import generation_bodies
+
         generation_bodies.check(model, request, options)
 
     def rehearsed(self, request: Request, before: Sequence[Request]) -> object:
@@ -160,6 +157,9 @@ class Novita(Account):
 
     def upload(self, image: Image) -> Flow[UploadedImage]:
         """Ask for a place and put the bytes there; if the place has expired, once more (dossier 3.1)."""
+        from unified_train import UploadedImage
+        from unified_train_novita import training_bodies
+
         slot = yield from self._slot(image)
         try:
             yield _put(slot, image)
@@ -175,12 +175,18 @@ class Novita(Account):
         )
 
     def _slot(self, image: Image) -> Flow[UploadSlot]:
+        from unified_train_novita.wire import UploadSlot
+
         asked = {"file_extension": image.extension}
         answer = yield self.post("/v3/assets/training_dataset", "upload.slot", asked, effect=Effect.REPEATABLE)
         return UploadSlot.parse(answer)
 
     def start(self, request: TrainingRequest, options: NovitaTraining) -> Flow[Snapshot]:
         """Start a training; the answer is nothing but an id (dossier 4.1)."""
+        from unified_train import Snapshot, Status
+        from unified_train_novita import training_bodies
+        from unified_train_novita.wire import Submitted
+
         kind = training_bodies.endpoint(request, options)
         body = training_bodies.training(request, options, kind)
         answer = yield self.post(f"/v3/training/{kind}", "training.start", body, effect=Effect.PAY)
@@ -198,6 +204,8 @@ class Novita(Account):
         return (yield from self._poll_generation(job) if job.kind == "generation" else self._poll_training(job))
 
     def _poll_training(self, job: Job) -> Flow[Snapshot]:
+        from unified_train_novita import snapshots
+
         kind, _, task_id = job.id.partition("/")
         if kind not in _KINDS or not task_id:
             raise InvalidOptions(f"{job.reference}: a training at Novita is style/<task id> or subject/<task id>")
@@ -212,6 +220,9 @@ class Novita(Account):
 
     def _trainings(self) -> Flow[tuple[Sequence[Snapshot], bool]]:
         """The account's trainings, and whether these are all."""
+        from unified_train_novita import snapshots
+        from unified_train_novita.wire import TrainingList
+
         rows, whole = yield from paging.read(self._ask_for_trainings, TrainingList)
         found: dict[str, Snapshot] = {}
         for raw, answer in rows:
@@ -221,6 +232,9 @@ class Novita(Account):
 
     def poll_many(self, jobs: Sequence[Job]) -> Flow[Mapping[str, Snapshot]]:
         """The list tells status and models of each training, but neither progress nor an estimate (dossier 4.5)."""
+        from unified_train_novita import snapshots
+        from unified_train_novita.wire import TrainingList
+
         left = {job.id for job in jobs}
         found: dict[str, Snapshot] = {}
 
@@ -240,6 +254,8 @@ class Novita(Account):
 
     def find(self, lost: Lost) -> Flow[Sequence[Found] | None]:
         """Trainings of the same kind whose names end with the marker; generations are listed nowhere (dossier 9)."""
+        from unified_train import Found
+
         if lost.request.operation != "training.start":
             return (yield from super().find(lost))
         kind = lost.request.url.rpartition("/")[2]
@@ -259,6 +275,10 @@ class Novita(Account):
         A picture to start from goes another way; unless told otherwise the result has its size, within 128 to 2048
         pixels a side.
         """
+        from unified_train import Snapshot, Status
+        from unified_train_novita import generation_bodies
+        from unified_train_novita.wire import Submitted
+
         lora, checkpoint, notes = yield from self._placed(model, options)
         body = generation_bodies.generation(lora, checkpoint, request, options)
         way = generation_bodies.route(request)
@@ -274,6 +294,8 @@ class Novita(Account):
 
     def _placed(self, model: TrainedModel, options: NovitaGeneration) -> Flow[tuple[str, Checkpoint, tuple[str, ...]]]:
         """The LoRA's name, the checkpoint, and what to say about them; asks the vendor only for what is not known."""
+        from unified_train_novita import generation_bodies
+
         checkpoint = generation_bodies.checkpoint_of(model, options)
         if checkpoint and not options.resolve_lora_name:
             return model.id, checkpoint, ()
@@ -292,12 +314,18 @@ class Novita(Account):
 
     def _known(self, name: str) -> Flow[CatalogueModel]:
         """A trained LoRA in the account's catalogue of models; blank if it is not there (dossier 7)."""
+        from unified_train_novita.account_answers import CatalogueModel
+
         stem = _stem(name)
         models = yield from self.models(visibility="private", kind="lora", query=stem)
         mine = (model for model in models if stem in (model.sd_name_in_api, _stem(model.sd_name)))
         return next(mine, CatalogueModel())
 
     def _poll_generation(self, job: Job) -> Flow[Snapshot]:
+        from unified_train import Snapshot, Status
+        from unified_train_novita import snapshots
+        from unified_train_novita.wire import GenerationState
+
         try:
             answer = yield self._look(job)
         except ApiError as error:
@@ -321,6 +349,8 @@ class Novita(Account):
             return (yield _read(picture)).content
 
     def _picture(self, job: Job, image: GeneratedImage) -> Flow[Picture]:
+        from unified_train_novita.wire import GenerationState
+
         told = GenerationState.parse((yield self._look(job)))
         found = {str(position): picture for position, picture in enumerate(told.pictures)}.get(image.id)
         if found is None:
@@ -335,6 +365,8 @@ class Novita(Account):
         Raises:
             MalformedResponse: It is something else, such as another kind of event.
         """
+        from unified_train_novita import snapshots, webhooks
+
         try:
             task_id, told, payload = webhooks.read(body)
         except ValueError as error:

@@ -6,13 +6,14 @@ A training has two stages: the task succeeds, then its model is deployed, and on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from unified_train import Failure, Status, StatusTable, Word
+from unified_train import Status, StatusTable, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from unified_train import Failure
 
 DEPLOYING = "deploying"
 
@@ -48,8 +49,7 @@ TABLES = (TASK, MODEL, GENERATION)
 _TRAINED = "success"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A status with the vendor's words for it, the finer step, and the reason if it is a failure."""
 
     status: Status
@@ -62,7 +62,7 @@ def training(task_word: str, model_words: Sequence[str]) -> State:
     """What the words of a training and of its models mean together."""
     task = TASK.read(task_word)
     if task_word.strip().casefold() != _TRAINED:
-        return State(task, task_word, failure=_NO_REASON if task is Status.FAILED else None)
+        return State(task, task_word, failure=_no_reason() if task is Status.FAILED else None)
     models = {word: MODEL.read(word) for word in model_words}
     for wanted in (Status.SUCCEEDED, Status.UNKNOWN):
         said = [word for word, status in models.items() if status is wanted]
@@ -80,17 +80,27 @@ def generation(word: str, reason: str, pictures: int) -> State:
     """What the word of a generation means, given its `reason` and how many pictures it lists."""
     status = GENERATION.read(word)
     if status is Status.SUCCEEDED and not pictures:
-        return State(Status.FAILED, word, failure=_NO_PICTURE)
+        return State(Status.FAILED, word, failure=_no_picture())
     return State(status, word, failure=failed(reason) if status is Status.FAILED else None)
 
 
 def failed(reason: str) -> Failure:
     """Why a generation failed, as far as the vendor tells."""
+    from unified_train import Failure
+
     return Failure(message=reason or "the vendor gives no reason")
 
 
-_NO_REASON = Failure(
-    message="the vendor gives no reason",
-    hint="check the photos (png, jpeg or webp, sharp, one subject) and the options, then train again",
-)
-_NO_PICTURE = Failure(message="the vendor says that the generation succeeded, but lists no picture", code="no_output")
+def _no_reason() -> Failure:
+    from unified_train import Failure
+
+    return Failure(
+        message="the vendor gives no reason",
+        hint="check the photos (png, jpeg or webp, sharp, one subject) and the options, then train again",
+    )
+
+
+def _no_picture() -> Failure:
+    from unified_train import Failure
+
+    return Failure(message="the vendor says that the generation succeeded, but lists no picture", code="no_output")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unified_train import DatasetError, Image, InvalidOptions, UnsupportedCapability
 from unified_train_novita import base_models, components
-from unified_train_novita.options import MAX_TEXT, NovitaTraining
+from unified_train_novita.limits import MAX_TEXT
+from unified_train_novita.options import NovitaTraining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from fault_matrix.props import Props, Scene
 from unified_train import AsyncClient, Client, Journal, Retry, UnifiedTrainError
 from unified_train.events import Event, RetryScheduled, SubmissionReconciled
 from unified_train.http import SUBMISSION_SECONDS
-from unified_train.journal import Intent
+from unified_train.intents import Intent
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import Fault
 from unified_train.sandbox.novita import NovitaSandbox

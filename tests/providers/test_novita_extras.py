@@ -15,7 +15,7 @@ from unified_train import (
     MalformedResponse,
     TrainingRequest,
 )
-from unified_train_novita.account import Balance, CatalogueModel, User
+from unified_train_novita.account_answers import Balance, CatalogueModel, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable

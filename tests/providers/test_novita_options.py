@@ -8,8 +8,9 @@ import pytest
 
 from unified_train import InvalidOptions, MissingCredentials
 from unified_train_novita import base_models, unified_train_providers
-from unified_train_novita.options import NovitaGeneration, NovitaSettings, NovitaTraining
+from unified_train_novita.options import NovitaGeneration, NovitaTraining
 from unified_train_novita.provider import Novita
+from unified_train_novita.settings import NovitaSettings
 
 
 def test_settings_from_the_vendors_variables() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -41,7 +40,6 @@ class _Ended(BaseException):
     """Ends a workflow whose parts were ended."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Steps(Gather[Any]):
     """Single steps of several workflows, to be done at once by the engine."""
 

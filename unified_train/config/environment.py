@@ -6,7 +6,6 @@ import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from unified_train import hosting, journal
 from unified_train.errors import PluginError, UnifiedTrainWarning
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ PROFILE = "UNIFIED_TRAIN_PROFILE"
 """Name of the profile to use."""
 CONFIG = "UNIFIED_TRAIN_CONFIG"
 """Path of the file to use in the place of the project's."""
-HOME = journal.VARIABLE
+HOME = "UNIFIED_TRAIN_HOME"
 """Folder of the user's file and of the usual journal."""
-IMAGE_HOST = hosting.VARIABLE
+IMAGE_HOST = "UNIFIED_TRAIN_IMAGE_HOST"
 """URL of the image host."""
 
 _OWN = frozenset({PROVIDER, PROFILE, CONFIG, HOME, IMAGE_HOST})

@@ -18,7 +18,8 @@ from unified_train.polling import Polling
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from unified_train.config.files import Places, TomlFile
+    from unified_train.config.files import Places
+    from unified_train.config.toml_file import TomlFile
 
 _VARIABLES = {"provider": environment.PROVIDER, "image_host": environment.IMAGE_HOST}
 

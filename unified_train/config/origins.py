@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from unified_train.config.files import TomlFile
+    from unified_train.config.toml_file import TomlFile
 
 
 @dataclass(frozen=True, slots=True)

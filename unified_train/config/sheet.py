@@ -18,7 +18,7 @@ from unified_train.records import Filled
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unified_train.config.files import TomlFile
+    from unified_train.config.toml_file import TomlFile
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Scalar = str | int | float | bool

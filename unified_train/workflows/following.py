@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from unified_train import jobs
 from unified_train.errors import JournalError, UnifiedTrainError, UnsupportedCapability
-from unified_train.events import JobChanged
 from unified_train.flow import Workflow, blocking, emit, gather, supplied
 from unified_train.keys import MARKER, marker_of
 from unified_train.models import Job
@@ -213,7 +212,7 @@ class Following(Vendors):
 
     def announce(self, job: Job) -> None:
         """Tell the observer of a job that has changed."""
-        self._talk(job.provider).tell(JobChanged(job))
+        self._talk(job.provider).changed(job)
 
     def _remembered(self, job: JobLike) -> Workflow[Job]:
         """The job with all that the journal knows of it, if only its reference is given."""

@@ -28,7 +28,7 @@ from unified_train.errors import (
 from unified_train.flow import blocking, gather
 from unified_train.http import Moment, Request
 from unified_train.images import Image
-from unified_train.journal import Intent
+from unified_train.intents import Intent
 from unified_train.models import Cost, GenerationRequest, Job, TrainedModel, TrainingRequest
 from unified_train.plan import Blocker, Plan, PlannedFile, PlannedOption, VendorPlan
 from unified_train.rehearsing import Rehearsal

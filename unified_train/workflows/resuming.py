@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from unified_train import checks, drafts
+from unified_train import checks
 from unified_train.errors import ConfigurationError, InvalidOptions
 from unified_train.flow import Workflow, blocking, gather
 from unified_train.keys import account_of
 from unified_train.models import Job
-from unified_train.submitting import Resumed, Submissions
 from unified_train.workflows.following import Following
 from unified_train.workflows.starting import Starting
 
 if TYPE_CHECKING:
-    from unified_train.journal import Intent, Journal
+    from unified_train.intents import Intent
+    from unified_train.journal import Journal
     from unified_train.policy import Conversation
-    from unified_train.submitting import Carry
+    from unified_train.submitting import Carry, Resumed
     from unified_train.workflows.vendors import JobLike
 
 
@@ -35,11 +35,15 @@ class Resuming(Starting, Following):
         return (yield from gather([self._resumed(journal, intent) for intent in waiting], limit=self.parallel))
 
     def _resumed(self, journal: Journal, intent: Intent) -> Workflow[Resumed]:
+        from unified_train.submitting import Resumed
+
         tried = yield from self._tried(self._carried_on(journal, intent))
         job, error = (tried, None) if isinstance(tried, Job) else (None, tried)
         return Resumed(intent.key, intent.provider, intent.kind, intent.name, job, error)
 
     def _carried_on(self, journal: Journal, intent: Intent) -> Workflow[Job]:
+        from unified_train.submitting import Submissions
+
         talk = self._talk(intent.provider)
         if account_of(talk.provider) != intent.account:
             raise ConfigurationError(
@@ -50,6 +54,8 @@ class Resuming(Starting, Following):
         return (yield from Submissions(journal).resumed(talk, intent.key, carry))
 
     def _carry_of(self, talk: Conversation, intent: Intent) -> Carry:
+        from unified_train import drafts
+
         if intent.kind == "training":
             request, on_unsupported, upload = drafts.training_of(intent)
             return self._trained(talk, self._checked(talk, request, on_unsupported), upload=upload)
@@ -58,6 +64,9 @@ class Resuming(Starting, Following):
 
     def reconcile(self, key: str, accepted: JobLike | None) -> Workflow[Job | None]:
         """End a doubt by hand: with the job that was seen at the vendor, or with None if there is none."""
+        from unified_train import drafts
+        from unified_train.submitting import Submissions
+
         journal = self._journal()
         intent = yield from blocking(partial(journal.intent, key))
         job = None

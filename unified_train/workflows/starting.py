@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from unified_train import checks, drafts, jobs
+from unified_train import checks, jobs
 from unified_train.dataset import UploadedImage
 from unified_train.errors import ConfigurationError, InvalidOptions, UnifiedTrainError
-from unified_train.events import JobChanged
 from unified_train.flow import Workflow, blocking, gather
 from unified_train.models import GenerationRequest, Job, TrainedModel, TrainingRequest
-from unified_train.submission import Unrecorded
-from unified_train.submitting import Submissions
 from unified_train.workflows.uploading import Uploading
 
 if TYPE_CHECKING:
@@ -57,6 +53,8 @@ class Starting(Uploading):
         *,
         upload: bool,
     ) -> Workflow[Job]:
+        from unified_train import drafts
+
         talk = self._talk(provider)
         training = self._checked(talk, request, on_unsupported)
         draft = partial(drafts.of_training, talk.provider.slug, request, on_unsupported, upload=upload)
@@ -64,6 +62,9 @@ class Starting(Uploading):
 
     def _once(self, talk: Conversation, draft: Callable[[], Draft], key: str | None, carry: Carry) -> Workflow[Job]:
         """Carry out a call that may cost money: once, if there is a journal."""
+        from unified_train.submission import Unrecorded
+        from unified_train.submitting import Submissions
+
         if self.journal is not None:
             return (yield from Submissions(self.journal).once(talk, (yield from blocking(draft)), key, carry))
         if key is not None:
@@ -80,7 +81,7 @@ class Starting(Uploading):
             uploads = [self._uploaded(talk, image, place, submission) for place, image in enumerate(images)]
             there = yield from gather(uploads, limit=self.parallel)
             dataset = training.request.dataset.model_copy(update={"images": tuple(there)})
-            ready = replace(training, request=_with_dataset(training.request, dataset))
+            ready = training._replace(request=_with_dataset(training.request, dataset))
             return (yield from self._start(talk, ready, submission))
 
         return carry
@@ -112,7 +113,7 @@ class Starting(Uploading):
             labels=request.labels,
             notes=training.notes,
         )
-        talk.tell(JobChanged(job))
+        talk.changed(job)
         return job
 
     # -- generating ----------------------------------------------------------------------------------------------------
@@ -126,6 +127,8 @@ class Starting(Uploading):
         key: str | None,
     ) -> Workflow[Job]:
         """Check, split into as many calls as the vendor needs, submit them side by side."""
+        from unified_train import drafts
+
         trained = model_of(model)
         talk = self._talk(trained.provider)
         asked = GenerationRequest(prompt=request) if isinstance(request, str) else request
@@ -137,14 +140,14 @@ class Starting(Uploading):
         """How a generation that was checked is carried out."""
 
         def carry(submission: AnySubmission) -> Workflow[Job]:
-            generation = replace(checked, request=(yield from self._with_inputs(talk, checked.request)))
+            generation = checked._replace(request=(yield from self._with_inputs(talk, checked.request)))
             calls = split(generation.request, talk.provider.capabilities.generation.max_per_call)
             submits = [
-                self._tried(self._submit(talk, model, replace(generation, request=call), part, submission))
+                self._tried(self._submit(talk, model, generation._replace(request=call), part, submission))
                 for part, call in enumerate(calls)
             ]
             job = _accepted((yield from gather(submits, limit=self.parallel)))
-            talk.tell(JobChanged(job))
+            talk.changed(job)
             return job
 
         return carry

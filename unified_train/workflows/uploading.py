@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unified_train import checks
+from unified_train.config import environment
 from unified_train.errors import ConfigurationError, UnsupportedCapability
-from unified_train.hosting import VARIABLE
 from unified_train.http import Request
 from unified_train.images import Image
 from unified_train.workflows.vendors import Vendors
@@ -54,7 +54,7 @@ class Uploading(Vendors):
 
     def _host(self) -> ImageHost:
         if self.image_host is None:
-            raise ConfigurationError(f"no image host: set {VARIABLE}")
+            raise ConfigurationError(f"no image host: set {environment.IMAGE_HOST}")
         return self.image_host
 
     def _fetched(self, talk: Conversation, image: Image) -> Workflow[Image]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unified_train.cli.jobs.lookup import Entry
-    from unified_train.journal import Intent, Step
+    from unified_train.intents import Intent, Step
     from unified_train.models import Job
 
 _STATES = {

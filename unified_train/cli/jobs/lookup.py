@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from unified_train.journal import Intent, Journal
+    from unified_train.intents import Intent
+    from unified_train.journal import Journal
 
 _SHORTEST = 8
 """Characters of a short name: enough that a new job seldom makes an old name ambiguous."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unified_train.cli.jobs.lookup import Call, Entry, Selection
-    from unified_train.journal import Intent
+    from unified_train.intents import Intent
     from unified_train.models import Job
 
 _COLUMNS: dict[str, Callable[[Job], object]] = {

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from unified_train.cli.jobs.lookup import Call
     from unified_train.cli.jobs.records import Results
     from unified_train.events import Event
-    from unified_train.journal import Intent, Journal
+    from unified_train.intents import Intent
+    from unified_train.journal import Journal
     from unified_train.provider import AnyProvider
     from unified_train.submitting import Resumed
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unified_train.cli.jobs.lookup import Call, Selection
-    from unified_train.journal import Intent
+    from unified_train.intents import Intent
     from unified_train.models import Job
 
 _ROOMY = 130

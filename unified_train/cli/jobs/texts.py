@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unified_train.cli.jobs.lookup import Call
-    from unified_train.journal import Intent
+    from unified_train.intents import Intent
     from unified_train.models import Job
 
 UNKNOWN = "unknown"
