@@ -21,6 +21,7 @@ from unified_train.errors import (
     MissingCredentials,
     NotFound,
     PermissionDenied,
+    PluginError,
     ProviderUnavailable,
     RateLimited,
     UnsupportedCapability,
@@ -254,6 +255,9 @@ def later(module: str, name: str) -> Any:
     Args:
         module: Of the plugin, such as `unified_train_echo.options`.
         name: What to take from it.
+
+    Raises:
+        PluginError: When it is asked for, and can't be loaded.
     """
     return _Later(module, name)
 
@@ -264,7 +268,13 @@ class _Later:
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        return getattr(import_module(self._module), self._name)
+        try:
+            return getattr(import_module(self._module), self._name)
+        except Exception as error:
+            raise PluginError(
+                f"{self._name} of {owner.__module__} can't be loaded ({type(error).__name__}: {error});"
+                " this is a mistake in the plugin, or in what it needs"
+            ) from error
 
 
 S_co = TypeVar("S_co", bound=Settings, covariant=True)

@@ -45,6 +45,12 @@ _EXTENSIONS = {"timeout": TIMEOUT.as_dict()}
 _url = lru_cache(maxsize=1024)(httpx.URL)  # a job's URL is the same at each poll, and parsing is a tenth of the work
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """One for all connections: making one takes longer than anything else."""
+    return httpx.create_ssl_context()
+
+
 class _Pool(Generic[L]):
     """Lanes by origin; the one that was used last is taken first, since its connection is likeliest to be open.
 
@@ -185,12 +191,6 @@ def _built(request: Request, content: Any, stream: Callable[[Any], Any]) -> http
 def _body(answer: httpx.Response, decoded: Callable[[], Any]) -> Any:
     """The body's pieces; as they come if they are not encoded, since the decoding takes its time even then."""
     return decoded() if "content-encoding" in answer.headers else answer.stream
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """One for all connections: making one takes longer than anything else."""
-    return httpx.create_ssl_context()
 
 
 def client(connections: int) -> httpx.Client:
