@@ -6,6 +6,7 @@ import gc
 import inspect
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,6 +33,23 @@ QUICK = {
     "retry": Retry(attempts=3, first=0.01, longest=0.1),
     "journal": None,
 }
+
+
+# Each file is compiled once, not anew in each process that tests start; the compiled ones are ignored by git.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What collecting makes is there until the end: the garbage collector need not look at it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        if "hypothesis" in sys.modules:  # when it is imported, it asks the collector who holds which random numbers
+            gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

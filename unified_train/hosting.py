@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, urlsplit
 
 from unified_train import redact
 from unified_train.errors import ApiError, ConfigurationError, NotFound, PluginError
 from unified_train.http import Effect, Moment, Request
+from unified_train.installed import entry_points
 from unified_train.records import Record
 
 if TYPE_CHECKING:
