@@ -19,7 +19,7 @@ import anyio.from_thread
 import pytest
 
 from unified_train import AsyncClient, Client, Dataset, Polling, Retry, UnifiedTrainError
-from unified_train.sandbox import Sandbox
+from unified_train.sandbox import Sandbox, pictures
 
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
@@ -156,6 +156,7 @@ def running_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A sandbox without a past, which the environment points at; a training takes a tenth of a second."""
+    monkeypatch.setattr(pictures, "_LARGEST_SIDE", 96)  # drawn small and enlarged: as good as any but to the eye
     running_sandbox.reset()
     running_sandbox.world.clock.set_speed(12_000)
     for name, value in running_sandbox.env.items():
