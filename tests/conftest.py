@@ -43,6 +43,7 @@ sys.dont_write_bytecode = False
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """What collecting makes is there until the end: the garbage collector need not look at it, now or later."""
+    gc.set_threshold(10_000)  # not after each seven hundred objects: a test makes many times as many
     gc.disable()
     try:
         return (yield)
