@@ -6,6 +6,7 @@ import gc
 import inspect
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +19,7 @@ import anyio.from_thread
 import pytest
 
 from unified_train import AsyncClient, Client, Dataset, Polling, Retry, UnifiedTrainError
-from unified_train.sandbox import Sandbox
+from unified_train.sandbox import Sandbox, pictures
 
 CHELSEA = Path(__file__).parents[1] / "examples" / "chelsea"
 VENDORS = ("scenario", "alibaba", "novita")
@@ -32,6 +33,24 @@ QUICK = {
     "retry": Retry(attempts=3, first=0.01, longest=0.1),
     "journal": None,
 }
+
+
+# Each file is compiled once, not anew in each process that tests start; the compiled ones are ignored by git.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What collecting makes is there until the end: the garbage collector need not look at it, now or later."""
+    gc.set_threshold(10_000)  # not after each seven hundred objects: a test makes many times as many
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        if "hypothesis" in sys.modules:  # when it is imported, it asks the collector who holds which random numbers
+            gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -138,6 +157,7 @@ def running_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A sandbox without a past, which the environment points at; a training takes a tenth of a second."""
+    monkeypatch.setattr(pictures, "_LARGEST_SIDE", 96)  # drawn small and enlarged: as good as any but to the eye
     running_sandbox.reset()
     running_sandbox.world.clock.set_speed(12_000)
     for name, value in running_sandbox.env.items():

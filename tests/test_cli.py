@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from unified_train import errors
+from unified_train import Polling, errors
 from unified_train.cli import main
 from unified_train.cli.app import cli, exit_code, sentence
 from unified_train.models import Job
@@ -26,6 +27,20 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's sandbox runs as fast as the tests' own, and draws small; looks are as often as that takes."""
+    often = Polling(first=0.01, share=0.05, longest=0.1)
+    monkeypatch.setattr("unified_train.cli.demo.QUICK", often)
+    monkeypatch.setattr("unified_train.cli.demo.Polling", lambda: often)
+    for kind in ("alibaba.provider.Alibaba", "novita.provider.Novita", "scenario.provider.Scenario"):
+        monkeypatch.setattr(f"unified_train_{kind}.poll_floor", 0.0)
+        monkeypatch.setattr(f"unified_train_{kind}.rates", {})
+    monkeypatch.setattr("unified_train.sandbox.Sandbox", partial(Sandbox, speed=12_000))
+    monkeypatch.setattr("unified_train.sandbox.pictures._LARGEST_SIDE", 96)
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_demo_does_the_whole_job(tmp_path: Path) -> None:
     """The demo trains and generates at all vendors, saves pictures and a contact sheet, and says what they are."""
     done = run("demo", "--out", str(tmp_path))
@@ -38,6 +53,7 @@ def test_the_demo_does_the_whole_job(tmp_path: Path) -> None:
         assert sheet.width > sheet.height > 800
 
 
+@pytest.mark.usefixtures("quick")
 def test_one_vendors_failure_stops_no_other(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A vendor without a key is told in a sentence, the other delivers, and the exit code says partly."""
     monkeypatch.delenv("NOVITA_API_KEY")
@@ -48,6 +64,7 @@ def test_one_vendors_failure_stops_no_other(tmp_path: Path, sandbox: Sandbox, mo
     assert len(list(tmp_path.glob("scenario-*.png"))) == 4
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_running_sandbox_can_be_used(tmp_path: Path, sandbox: Sandbox) -> None:
     """`--sandbox` takes a sandbox that runs already."""
     done = run("demo", "--sandbox", sandbox.base_url, "--provider", "novita", "--out", str(tmp_path), "--json")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fresh import Interpreters, interpreters
 
 from unified_train.sandbox import Sandbox
 from unified_train.sandbox.faults import KINDS
@@ -22,14 +22,20 @@ BLOCKS = [
 ]
 
 
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Interpreters]:
+    with interpreters() as made:
+        yield made
+
+
 @pytest.mark.parametrize(("document", "block"), BLOCKS, ids=[f"{name}-{i}" for i, (name, _) in enumerate(BLOCKS)])
-def test_the_python_runs_as_it_stands(document: str, block: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Each Python block runs in a fresh interpreter, with nothing but the environment pointing at a sandbox."""
+def test_the_python_runs_as_it_stands(
+    document: str, block: str, sandbox: Sandbox, processes: Interpreters, tmp_path: Path
+) -> None:
+    """Each Python block runs in a process of its own, with nothing but the environment pointing at a sandbox."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    status, output = processes.run(block, tmp_path)
+    assert status == 0, output
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -45,3 +51,22 @@ def test_the_sandbox_page_names_every_fault_and_every_control_route(sandbox: San
     assert all(f"| `{kind}` |" in page for kind in KINDS)
     for route in sandbox._app.control.routes():
         assert f"{route.path}`" in page, route.path
+
+
+@pytest.mark.parametrize("forked", [True, False])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("1 / 0", (1, "ZeroDivisionError")),
+        ("raise SystemExit(3)", (3, "")),
+        ("import unified_train; print(__name__)", (0, "__main__\n")),
+        ("import warnings; warnings.warn('no')", (1, "UserWarning: no")),
+    ],
+)
+def test_the_processes_are_interpreters(
+    code: str, expected: tuple[int, str], forked: bool, processes: Interpreters, tmp_path: Path
+) -> None:
+    """A process tells how it ended and what it wrote, and takes warnings for errors, forked or not."""
+    status, output = (processes if forked else Interpreters(None)).run(code, tmp_path)
+    assert status == expected[0]
+    assert expected[1] in output

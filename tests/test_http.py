@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unified_train import Job, MalformedResponse, Request, Response, Snapshot, Status
@@ -28,6 +28,7 @@ def test_half_a_surrogate_pair_is_replaced() -> None:
     assert lifecycle.advanced(job, seen, _now()).model_dump_json()
 
 
+@settings(max_examples=50)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

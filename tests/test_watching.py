@@ -257,7 +257,7 @@ def test_at_the_sandbox_lists_stand_in_for_polls(
     """Several trainings at once are followed by the vendor's list, and end as they would otherwise."""
     few = Dataset.of(photos.images[:2], trigger="ohwx", class_word="cat")
     client = connect(vendor)
-    sandbox.world.clock.set_speed(600)
+    sandbox.world.clock.set_speed(1200)
     jobs = [client.train(TrainingRequest(name=f"cat-{number}", dataset=few)) for number in range(6)]
     before = len(sandbox.world.requests.entries())
     done = client.wait(jobs, timeout=30)

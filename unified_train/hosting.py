@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,6 +11,7 @@ from unified_train import redact
 from unified_train.config import environment
 from unified_train.errors import ApiError, ConfigurationError, NotFound, PluginError
 from unified_train.http import Effect, Moment, Request
+from unified_train.installed import entry_points
 from unified_train.records import Record
 
 if TYPE_CHECKING:

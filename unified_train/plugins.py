@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 
 from unified_train import hookspecs
 from unified_train.errors import PluginError, ProviderNotFound
+from unified_train.installed import entry_points
 from unified_train.provider import CONTRACT, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from importlib.metadata import EntryPoint
 
     from unified_train.provider import AnyProvider
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -151,14 +152,10 @@ def render(comparison: Comparison, renditions: Sequence[Rendition], photos: Mapp
     Raises:
         ConfigurationError: Jinja is not installed.
     """
-    module = jinja()
     style, early, script = _asset("report.css"), _asset("early.js"), _asset("report.js")
-    environment = module.Environment(
-        autoescape=True, undefined=module.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     prompts = _prompts(comparison, renditions)
     shots = [shot for prompt in prompts for row in prompt.rows for shot in row.shots if shot.picture]
-    page: str = environment.from_string(_asset("report.html")).render(
+    page: str = _template().render(
         style=style,
         early=early,
         script=script,
@@ -179,6 +176,16 @@ def render(comparison: Comparison, renditions: Sequence[Rendition], photos: Mapp
         counted=texts.counted,
     )
     return page
+
+
+@cache
+def _template() -> Any:
+    """The page's, compiled once."""
+    module = jinja()
+    environment = module.Environment(
+        autoescape=True, undefined=module.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_asset("report.html"))
 
 
 def policy(style: str, *scripts: str) -> str:

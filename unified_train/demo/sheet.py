@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def draw(sheet: Sheet, path: Path) -> Path:
         pen.text((MARGIN, _row_top(top, number) - 34), f"“{prompt}”", _INK, _font(19))
     pen.text((MARGIN, height - MARGIN + 4), sheet.footer, _MARK, _font(17))
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path, optimize=True)
+    canvas.save(path, compress_level=1, compress_type=zlib.Z_RLE)  # some ten times as quick as the smallest, 3 % larger
     return path
 
 
