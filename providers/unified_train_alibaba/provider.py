@@ -32,7 +32,7 @@ from unified_train import (
 from unified_train_alibaba import refusals, signature, status
 from unified_train_alibaba.options import OBJECT_TYPE, AlibabaGeneration, AlibabaSettings, AlibabaTraining
 from unified_train_alibaba.snapshots import SLUG, image_id, is_url, of_generation, of_training
-from unified_train_alibaba.wire import About, InferenceJob, Listed, Named, TrainingJob, TrainStatus, picture
+from unified_train_alibaba.wire import About, InferenceJob, Listed, Named, TrainingJob, TrainStatus, named, picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -230,20 +230,19 @@ class Alibaba(Provider[AlibabaSettings, AlibabaTraining, AlibabaGeneration]):
     def _poll_training(self, job: Job) -> Flow[Snapshot]:
         # The list has everything but is unpaged and grows without end; the status operation says one word of one
         # model. Once the model id is known they take turns: half the traffic, and progress at every other look.
-        last = TrainingJob.model_validate(job.raw)
-        if last.model_id and "modelTrainStatus" not in job.raw:
+        model_id = named(job.raw, "modelId")
+        if model_id and "modelTrainStatus" not in job.raw:
             try:
-                word = yield from self._train_status(last.model_id)
+                word = yield from self._train_status(model_id)
             except NotFound:
                 pass  # the list is to be trusted more (Alibaba dossier 11)
             else:
                 record = {**job.raw, "jobStatus": word, "modelTrainStatus": word}
+                last = TrainingJob.model_validate(job.raw)
                 return of_training(job.id, last.model_copy(update={"status": word}), record, job)
         response = yield self._ask("QueryModelTrainJobList", "training.poll")
-        for found, record in Listed.trainings(response):
-            if found.id == job.id:
-                return of_training(job.id, found, record, job)
-        return self._not_listed(job)
+        listed = Listed.training(response, job.id)
+        return of_training(job.id, *listed, job) if listed else self._not_listed(job)
 
     def _train_status(self, model_id: str) -> Flow[str | None]:
         response = yield self._ask("QueryModelTrainStatus", "training.poll", modelId=model_id)

@@ -162,6 +162,19 @@ class Listed(Answer):
         for record in as_records(cls.parse(response).data):
             yield TrainingJob.read(record, response), record
 
+    @classmethod
+    def training(cls, response: Response, job_id: str) -> tuple[TrainingJob, dict[str, Any]] | None:
+        """The training with this id, as `trainings` gives it; the others, of which there may be many, are not read."""
+        for record in as_records(cls.parse(response).data):
+            if named(record, "id") == job_id:
+                return TrainingJob.read(record, response), record
+        return None
+
+
+def named(record: dict[str, Any], name: str) -> str | None:
+    """One field of a record as text, in either spelling (Alibaba dossier 4.1), without reading the rest."""
+    return as_text(record.get(name, record.get(name[:1].upper() + name[1:])))
+
 
 def picture(response: Response) -> bytes:
     """The bytes of an image asset, whichever way they are wrapped (Alibaba dossier 8).
