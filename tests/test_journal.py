@@ -642,6 +642,28 @@ class TestNoJournal:
                     assert all(item in good for item in seen if item is not None)
 
 
+class TestDamagedLog:
+    """The write-ahead log, which is there while a journal is open and after a kill."""
+
+    @pytest.mark.parametrize("damage", ["gone", "empty", "half", "zeros", "flipped"])
+    def test_a_call_outlives_its_log(self, damage: str, path: Path, book: Journal, tmp_path: Path) -> None:
+        """A call and what of it may have been sent are in the file itself, so that no key seems new after a kill."""
+        book.begin(intent(), "me")
+        book.change("k", "me", lambda known: known.with_step(step()))
+        copy = tmp_path / "copy.sqlite"
+        copy.write_bytes(path.read_bytes())
+        log = path.with_name("j.sqlite-wal").read_bytes()
+        assert log
+        if damage != "gone":
+            left = {"empty": b"", "half": log[: len(log) // 2], "zeros": bytes(len(log))}
+            flipped = bytes(byte ^ 0x55 for byte in log)
+            copy.with_name("copy.sqlite-wal").write_bytes(left.get(damage, flipped))
+        with closing(Journal(copy)) as after:
+            known = after.intent("k")
+        assert known is not None
+        assert known.in_doubt
+
+
 class TestUnusable:
     """Files that can't be read or written just now."""
 

@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -114,7 +114,7 @@ class Journal:
             InvalidOptions: The key was used for another request, or with another account.
             JournalError: The journal can't be read or written.
         """
-        with self._writing() as cursor:
+        with self._writing(to_stay=True) as cursor:
             known = self._read(cursor, intent.key)
             if known is None:
                 row = (intent.key, True, *_sealed(intent.key, intent), owner, time.time() + self.lease)
@@ -174,7 +174,7 @@ class Journal:
             LeaseLost: It had run out; nothing was changed.
             JournalError: The journal can't be read or written.
         """
-        with self._writing() as cursor:
+        with self._writing(to_stay=True) as cursor:
             until = self._renewed(cursor, key, owner)
             changed = edit(self._owned(cursor, key))
             self._store(cursor, changed)
@@ -325,9 +325,17 @@ class Journal:
         )
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Cursor]:
+    def _writing(self, *, to_stay: bool = False) -> Iterator[sqlite3.Cursor]:
+        """A transaction; what is to stay is moved from the write-ahead log into the file at once.
+
+        Of a log that is damaged SQLite drops what it can't read, without a word, and a call of which nothing is known
+        would be paid for again. Where that can't be done just now it is safe in the log.
+        """
         with self._using("BEGIN IMMEDIATE") as cursor:
             yield cursor
+        if to_stay:
+            with self._lock, suppress(sqlite3.Error):
+                self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
