@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.documents import filled
 from benchmarks.performance import plots, polls, report, runner
 from benchmarks.performance.cases import Call, Case
 from benchmarks.performance.contenders import everybody
@@ -80,13 +81,13 @@ def test_a_section_has_its_place_in_the_document() -> None:
     section = report.Section(
         "polls", "How.", [[["a", "b"], ["1", "2"]]], pictures={"cost of a poll": ""}, failures=["x: y"]
     )
-    text = report.written(DOCUMENT.read_text(), "polls", section.text("performance"))
+    text = filled(DOCUMENT.read_text(), "polls", section.text("performance"))
     assert "![cost of a poll](performance/polls-cost-of-a-poll.svg)\n\n| a | b |\n| --- | ---: |\n| 1 | 2 |" in text
     assert "- x: y" in text
     for name in ("versions", "start", "submissions", "many-jobs", "uploads", "sandbox", "polling"):
-        report.written(text, name, "")
+        filled(text, name, "")
     with pytest.raises(ValueError, match="once"):
-        report.written(text, "nothing", "")
+        filled(text, "nothing", "")
 
 
 def test_pictures_are_well_formed_and_show_every_name() -> None:

@@ -20,6 +20,7 @@ from benchmarks.chaos.lanes import SPEED, Lane
 from benchmarks.chaos.rounds import Plan, play
 from benchmarks.chaos.vendors import VENDORS
 from benchmarks.chaos.verdict import Verdict
+from benchmarks.documents import filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def main(  # noqa: PLR0917 - the options, which are given by name
     if out:
         out.write_text(f"{text}\n")
     if write:
-        _DOCUMENT.write_text(tables.replaced(_DOCUMENT.read_text(), "chaos", text))
+        _DOCUMENT.write_text(filled(_DOCUMENT.read_text(), "chaos", text))
     sys.exit(1 if verdicts["all"].broken or not all(one.expected for one in proven) else 0)
 
 

@@ -68,15 +68,3 @@ def versions() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("unified-train", "httpx", "pydantic"))
     system = f"{platform.system()} {platform.machine()}"
     return f"{system}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
-
-
-def replaced(document: str, name: str, content: str) -> str:
-    """The document with the text between `<!-- name -->` and `<!-- /name -->` replaced.
-
-    Raises:
-        ValueError: It has no such place, or several.
-    """
-    place = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
-    if len(place.findall(document)) != 1:
-        raise ValueError(f"the document needs <!-- {name} --> and <!-- /{name} --> once")
-    return place.sub(lambda found: f"{found[1]}{content}\n{found[2]}", document)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.documents import filled
 from benchmarks.performance import many, polls, report, sandboxes, start, tapes, uploads
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -35,7 +36,7 @@ def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
         if write:
             _write(section)
     if write:
-        _DOCUMENT.write_text(report.written(_DOCUMENT.read_text(), "versions", report.versions()))
+        _DOCUMENT.write_text(filled(_DOCUMENT.read_text(), "versions", report.versions()))
 
 
 def _write(section: report.Section) -> None:
@@ -43,7 +44,7 @@ def _write(section: report.Section) -> None:
     folder.mkdir(exist_ok=True)
     for name, picture in section.pictures.items():
         (folder / section.file(name)).write_text(picture)
-    text = report.written(_DOCUMENT.read_text(), section.name, section.text(_PICTURES))
+    text = filled(_DOCUMENT.read_text(), section.name, section.text(_PICTURES))
     _DOCUMENT.write_text(text)
 
 

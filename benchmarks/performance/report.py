@@ -155,15 +155,3 @@ def _processor() -> str:
     except OSError:
         told = None
     return told[1] if told else platform.processor() or "unknown processor"
-
-
-def written(document: str, name: str, content: str) -> str:
-    """The document with the text between `<!-- name -->` and `<!-- /name -->` replaced.
-
-    Raises:
-        ValueError: It has no such place, or several.
-    """
-    place = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
-    if len(place.findall(document)) != 1:
-        raise ValueError(f"the document needs <!-- {name} --> and <!-- /{name} --> once")
-    return place.sub(lambda found: f"{found[1]}{content}\n{found[2]}", document)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.performance import report
+from benchmarks.documents import filled
 from benchmarks.polling import chart, tables
 from benchmarks.polling.contenders import contenders
 from benchmarks.polling.drawn import drawn
@@ -54,7 +54,7 @@ def main(trainings: int, seed: int, fleet: str, write: bool) -> None:
         PICTURE.write_text(chart.svg(plain))
         picture = f"![Looks and lags]({PICTURE.name})"
         told = f"{text}\n\n{picture}\n\nOne wait for so many trainings, in mid-run:\n\n{_fleet(_FLEETS)}"
-        _DOCUMENT.write_text(report.written(_DOCUMENT.read_text(), "polling", told))
+        _DOCUMENT.write_text(filled(_DOCUMENT.read_text(), "polling", told))
 
 
 def _fleet(numbers: str) -> str:

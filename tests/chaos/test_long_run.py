@@ -13,6 +13,7 @@ from benchmarks.chaos.__main__ import main
 from benchmarks.chaos.chances import Usual, plan_of
 from benchmarks.chaos.vendors import VENDORS
 from benchmarks.chaos.verdict import Verdict
+from benchmarks.documents import filled
 
 pytestmark = pytest.mark.long
 
@@ -32,11 +33,11 @@ def test_a_round_is_the_same_again_from_its_seed_and_number() -> None:
 def test_only_what_is_between_the_marks_is_replaced() -> None:
     """Tables take the place of the last ones; a document without that place is told."""
     document = "before\n<!-- chaos -->\nold\n<!-- /chaos -->\nafter\n"
-    new = tables.replaced(document, "chaos", "| new |")
+    new = filled(document, "chaos", "| new |")
     assert new == "before\n<!-- chaos -->\n| new |\n<!-- /chaos -->\nafter\n"
-    assert tables.replaced(new, "chaos", "old") == document
+    assert filled(new, "chaos", "old") == document
     with pytest.raises(ValueError, match="needs <!-- matrix -->"):
-        tables.replaced(document, "matrix", "")
+        filled(document, "matrix", "")
 
 
 def test_doubles_are_what_was_accepted_beyond_what_was_asked_for() -> None:
