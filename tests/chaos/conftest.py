@@ -28,14 +28,14 @@ def lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lane]]:
     if sys.platform == "win32":
         pytest.skip("Windows has no fork and no signal that kills or stops a process at a point")
     with ExitStack() as stack:
-        # Making large pictures would take longer than all the rest; where their size can be asked for, it is.
-        stack.enter_context(pytest.MonkeyPatch.context()).setattr("unified_train.sandbox.alibaba.routes.SIDE", 128)
         yield [stack.enter_context(Lane(tmp_path_factory.mktemp("lane"))) for _ in range(_LANES)]
 
 
 @pytest.fixture
-def played(lanes: list[Lane]) -> Played:
+def played(lanes: list[Lane], monkeypatch: pytest.MonkeyPatch) -> Played:
     """Play rounds side by side; what became of them, in their order."""
+    # Making large pictures would take longer than all the rest; where their size can be asked for, it is.
+    monkeypatch.setattr("unified_train.sandbox.alibaba.routes.SIDE", 128)
 
     def played(plans: Sequence[Plan]) -> list[tuple[Verdict, list[Report]]]:
         free: SimpleQueue[Lane] = SimpleQueue()
