@@ -573,8 +573,7 @@ class AsyncClient(_Shared):
             none, the one that the configuration names.
         settings: Credentials and addresses by slug and field, over what the configuration says.
         http: An `httpx.AsyncClient` of yours (proxy, private CA), which is not closed; or `aiohttp` (extra `aiohttp`,
-            asyncio only) to send requests with that library, several times quicker where thousands of jobs are waited
-            for.
+            asyncio only) to send requests with that library, at about half the work for each.
         retry: How often requests are repeated, where that is harmless; if None, as configured.
         polling: When jobs are looked at; if None, as configured.
         parallel: Uploads, polls or downloads at once.
