@@ -110,7 +110,7 @@ def _httpx(how: str, _: Case, url: str) -> Any:
 
 
 def _scenario_sdk(_: str, case: Case, url: str) -> Any:
-    import scenario_sdk
+    import scenario_sdk  # pyright: ignore[reportMissingImports]
 
     client = scenario_sdk.Scenario(**sdks.scenario_options(case, url))
 
@@ -122,7 +122,7 @@ def _scenario_sdk(_: str, case: Case, url: str) -> Any:
 
 
 def _novita_client(_: str, case: Case, url: str) -> Any:
-    import novita_client
+    import novita_client  # pyright: ignore[reportMissingImports]
 
     return novita_client.NovitaClient(case.environ["NOVITA_API_KEY"], url).upload_training_assets
 

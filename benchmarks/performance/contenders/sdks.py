@@ -1,4 +1,7 @@
-"""The vendors' SDKs, of the versions of the extra `peers`; without retries where that can be said."""
+"""The vendors' SDKs, of the versions of the extra `peers`; without retries where that can be said.
+
+They are installed for benchmarks and the peers' tests only, which is what pyright is told where they are imported.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def scenario_options(case: Case, url: str) -> dict[str, Any]:
 
 class _Scenario:
     def __init__(self, case: Case, url: str, _: int) -> None:
-        import scenario_sdk
+        import scenario_sdk  # pyright: ignore[reportMissingImports]
 
         self._client = scenario_sdk.Scenario(**scenario_options(case, url))
         self._case = case
@@ -67,7 +70,7 @@ class _Scenario:
 
 class _AsyncScenario:
     def __init__(self, case: Case, url: str, _: int) -> None:
-        import scenario_sdk
+        import scenario_sdk  # pyright: ignore[reportMissingImports]
 
         self._client = scenario_sdk.AsyncScenario(**scenario_options(case, url))
         self._case = case
@@ -95,9 +98,9 @@ _ACTIONS = {
 
 def _alibaba(case: Case, url: str, *, suffix: str = "") -> tuple[Any, Any]:
     """A method of the SDK's client, and the request to call it with."""
-    from alibabacloud_aicontent20240611 import models
-    from alibabacloud_aicontent20240611.client import Client
-    from alibabacloud_tea_openapi.utils_models import Config
+    from alibabacloud_aicontent20240611 import models  # pyright: ignore[reportMissingImports]
+    from alibabacloud_aicontent20240611.client import Client  # pyright: ignore[reportMissingImports]
+    from alibabacloud_tea_openapi.utils_models import Config  # pyright: ignore[reportMissingImports]
 
     config = Config(
         access_key_id=case.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
@@ -141,7 +144,7 @@ class _Novita:
     """It has no asynchronous client, and it can start no training without uploading."""
 
     def __init__(self, case: Case, url: str, _: int) -> None:
-        import novita_client
+        import novita_client  # pyright: ignore[reportMissingImports]
 
         self._do: Any
         made: Any = novita_client.NovitaClient  # it has no types
