@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -359,6 +361,30 @@ def test_lanes_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
             assert lanes.send(get(peer)).status == 200
         assert [number for number, _ in one.heard] == [1, 1, 2]
         assert len(lanes._pool.all) == 1
+
+
+def test_lanes_change_hands_between_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that take, give back and steal lanes of ever new servers get in nobody's way, and share no lane."""
+    monkeypatch.setattr(over_httpx, "CONNECTIONS", 4)
+    pool, held = over_httpx._Pool(object), set[int]()
+
+    def work(number: int) -> None:
+        for turn in range(600):
+            origin = f"{number}/{turn % 150}"
+            lane = pool.take(origin)
+            assert id(lane) not in held
+            held.add(id(lane))
+            held.discard(id(lane))
+            pool.give(origin, lane)
+
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(work, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    assert len(pool.all) <= 4
 
 
 def test_no_more_than_so_many_at_once(peer: Peer) -> None:

@@ -331,11 +331,8 @@ class Journal:
         Of a log that is damaged SQLite drops what it can't read, without a word, and a call of which nothing is known
         would be paid for again. Where that can't be done just now it is safe in the log.
         """
-        with self._using("BEGIN IMMEDIATE") as cursor:
+        with self._using("BEGIN IMMEDIATE", to_stay=to_stay) as cursor:
             yield cursor
-        if to_stay:
-            with self._lock, suppress(sqlite3.Error):
-                self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
@@ -343,7 +340,7 @@ class Journal:
             yield cursor
 
     @contextmanager
-    def _using(self, begin: str) -> Iterator[sqlite3.Cursor]:
+    def _using(self, begin: str, *, to_stay: bool = False) -> Iterator[sqlite3.Cursor]:
         with self._lock:
             try:
                 connection = self._connected()
@@ -354,6 +351,9 @@ class Journal:
                     connection.rollback()
                     raise
                 connection.commit()
+                if to_stay:
+                    with suppress(sqlite3.Error):
+                        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             except (sqlite3.Error, OSError, UnicodeError) as error:
                 raise self._unusable(error) from None
 

@@ -65,23 +65,26 @@ class _Pool(Generic[L]):
         self.all: list[L] = []
 
     def take(self, origin: str) -> L:
-        try:
-            return self._free[origin].pop()
-        except (KeyError, IndexError):
-            return self._another()
-
-    def give(self, origin: str, lane: L) -> None:
-        self._free.setdefault(origin, []).append(lane)
-
-    def _another(self) -> L:
-        """A new lane; once there are enough, one of another origin, which closes the connection that it has."""
+        """A free lane; once there are enough, one of another origin, which closes the connection that it has."""
         with self._lock:
-            if len(self.all) >= CONNECTIONS:
-                for lanes in self._free.values():
-                    if lanes:
-                        return lanes.pop(0)
+            if origin in self._free:
+                return self._freed(origin, -1)
+            if self._free and len(self.all) >= CONNECTIONS:
+                return self._freed(next(iter(self._free)), 0)
             self.all.append(self._make())
             return self.all[-1]
+
+    def give(self, origin: str, lane: L) -> None:
+        """Take a lane back."""
+        with self._lock:
+            self._free.setdefault(origin, []).append(lane)
+
+    def _freed(self, origin: str, place: int) -> L:
+        lanes = self._free[origin]
+        lane = lanes.pop(place)
+        if not lanes:
+            del self._free[origin]  # every bucket and every vendor's storage is an origin of its own
+        return lane
 
 
 class Lanes:
